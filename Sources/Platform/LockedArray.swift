@@ -25,24 +25,26 @@ public import Synchronization
     count: Int, make: (Int) throws(Failure) -> Value
   ) throws(Failure) {
     precondition(count > 0, "an array without elements guards nothing")
-    self.count = count
     let line = max(Self.cacheLineBytes, MemoryLayout<Value>.alignment)
-    unsafe base = .allocate(byteCount: count * Self.stride, alignment: line)
+    let base = UnsafeMutableRawPointer.allocate(byteCount: count * Self.stride, alignment: line)
     for index in 0..<count {
       do throws(Failure) {
         let value = try make(index)
-        unsafe lockWord(index).initialize(to: Atomic(0))
-        unsafe valuePointer(index).initialize(to: value)
+        unsafe Self.lockWord(index, in: base).initialize(to: Atomic(0))
+        unsafe Self.value(index, in: base).initialize(to: value)
       } catch {
-        for made in 0..<index { unsafe valuePointer(made).deinitialize(count: 1) }
+        for made in 0..<index { unsafe Self.value(made, in: base).deinitialize(count: 1) }
         unsafe base.deallocate()
         throw error
       }
     }
+    // Last, because a class whose properties are all set runs its deinit when its init throws.
+    unsafe self.base = base
+    self.count = count
   }
 
   deinit {
-    for index in 0..<count { unsafe valuePointer(index).deinitialize(count: 1) }
+    for index in 0..<count { unsafe Self.value(index, in: base).deinitialize(count: 1) }
     unsafe base.deallocate()
   }
 
@@ -52,17 +54,21 @@ public import Synchronization
     _ index: Int, _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     precondition(index >= 0 && index < count, "LockedArray index out of range")
-    let lock = unsafe FutexLock(at: lockWord(index))
+    let lock = unsafe FutexLock(at: Self.lockWord(index, in: base))
     lock.lock()
     defer { lock.unlock() }
-    return try unsafe body(&valuePointer(index).pointee)
+    return try unsafe body(&Self.value(index, in: base).pointee)
   }
 
-  @unsafe @inlinable func lockWord(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    unsafe (base + index * Self.stride).assumingMemoryBound(to: Atomic<UInt32>.self)
+  @unsafe @inlinable static func lockWord(
+    _ index: Int, in base: UnsafeMutableRawPointer
+  ) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    unsafe (base + index * stride).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
-  @unsafe @inlinable func valuePointer(_ index: Int) -> UnsafeMutablePointer<Value> {
-    unsafe (base + index * Self.stride + Self.valueOffset).assumingMemoryBound(to: Value.self)
+  @unsafe @inlinable static func value(
+    _ index: Int, in base: UnsafeMutableRawPointer
+  ) -> UnsafeMutablePointer<Value> {
+    unsafe (base + index * stride + valueOffset).assumingMemoryBound(to: Value.self)
   }
 }
