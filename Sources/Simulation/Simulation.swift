@@ -1,0 +1,1 @@
+// The simulated world: a disk that loses what was not synced, from a seed.
