@@ -10,7 +10,7 @@ import Crypto
 /// Memory is bounded: 8,192 sets of at most 8 pairs each, 7 MB when all are full. Pairs fall into
 /// sets by a keyed hash, so that nobody can choose whom to displace; a full set forgets the pair
 /// whose last failure is longest ago.
-public struct LoginThrottle: ~Copyable {
+public struct LoginThrottle: ~Copyable, Sendable {
   /// Failures that are let pass within `windowMilliseconds`.
   public static let failuresMax = 10
   /// How long a failure counts.
@@ -63,6 +63,9 @@ public struct LoginThrottle: ~Copyable {
     let pair = pair(user, address)
     if let position = position(of: pair) { sets[pair.set].remove(at: position) }
   }
+
+  /// Pairs that are held. Costs a walk over all sets.
+  var entryCount: Int { sets.reduce(0) { $0 + $1.count } }
 
   private mutating func displaceOldest(in set: Int) {
     var oldest = 0

@@ -1,6 +1,7 @@
-import Auth
 import Bytes
 import Testing
+
+@testable import Auth
 
 @Suite("LoginThrottle")
 struct LoginThrottleTests {
