@@ -52,6 +52,9 @@ final class CommitLog: Sendable {
   /// The highest position handed out.
   var appended: UInt64 { newest.load(ordering: .acquiring) }
 
+  /// Whether the disk has room, as far as the log thread last saw.
+  var acceptsWrites: Bool { !isLow.load(ordering: .relaxed) }
+
   // MARK: The loops' side
 
   /// Takes an entry into the batch. Called under the lock of the record's shard.

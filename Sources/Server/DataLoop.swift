@@ -4,7 +4,6 @@ import Auth
 import Bytes
 import HTTP
 import Platform
-import Synchronization
 
 /// What all loops of a node share.
 final class NodeContext: Sendable {
@@ -15,7 +14,7 @@ final class NodeContext: Sendable {
   let passwords: PasswordQueue
   let logger: Logger
   let description: NodeDescription
-  let isDraining = Atomic<Bool>(false)
+  let signer: TokenSigner
 
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
@@ -28,7 +27,17 @@ final class NodeContext: Sendable {
     self.logger = logger
     self.description = description
     metrics = gates.map { _ in LoopMetrics() }
+    signer = TokenSigner(secret: configuration.tokenSecret)
   }
+}
+
+/// What a node tells of itself.
+struct NodeDescription: Sendable {
+  let address: String
+  /// 16 hexadecimal digits.
+  let nodeID: String
+  let boot: UInt32
+  let started: Instant
 }
 
 /// A data loop, alone on its thread. Its state is one struct, so that touching it costs no checks.

@@ -97,11 +97,12 @@ final class Database: Sendable {
     return wakeWatchers(receipt)
   }
 
-  /// Replaces or adds the members of `patch`, a valid object, in the value that is stored.
+  /// Replaces or adds the members of `patch`, a valid object, in the value that is stored; what
+  /// comes of it is appended to `merged`, which must be empty.
   func patch(
-    _ place: Place, key: Span<UInt8>, patch: Span<UInt8>, by writer: Writer
+    _ place: Place, key: Span<UInt8>, patch: Span<UInt8>, into merged: inout ByteBuffer,
+    by writer: Writer
   ) throws(WriteRefusal) -> WriteReceipt {
-    var merged = ByteBuffer()
     let receipt = try shards.withLock(place.shard) { cell throws(WriteRefusal) -> WriteReceipt in
       let stored = try stored(in: cell.shard, place, key, writer)
       guard stored.isLive,

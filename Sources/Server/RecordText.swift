@@ -5,10 +5,17 @@ import JSON
 import Store
 
 enum RecordText {
-  /// The bytes that `append` will write for this record.
+  /// The bytes that `append` will write.
+  static func count(
+    value: Span<UInt8>, version: UInt64, milliseconds: UInt64, owner: Span<UInt8>
+  ) -> Int {
+    43 + value.count + digits(version) + digits(milliseconds) + quotedCount(owner)
+  }
+
   static func count(_ record: RecordView, owner: Span<UInt8>) -> Int {
-    42 + record.value.count + digits(record.version) + digits(record.milliseconds)
-      + quotedCount(owner)
+    count(
+      value: record.value, version: record.version, milliseconds: record.milliseconds,
+      owner: owner)
   }
 
   static func append(_ record: RecordView, owner: Span<UInt8>, to output: inout ByteBuffer) {

@@ -101,11 +101,12 @@ extension DataLoop {
       }
       guard let id = database.tables.find(table) else { return noRecord(call) }
       let place = database.place(id, name: table, key: key)
+      var merged = ByteBuffer()
       do throws(WriteRefusal) {
         let receipt = try database.patch(
-          place, key: key, patch: call.body.extracting(element.range),
+          place, key: key, patch: call.body.extracting(element.range), into: &merged,
           by: Writer(owner: session.owner, isAdmin: false))
-        answerPatch(call, receipt, place, key: key)
+        answerWrite(call, receipt, status: 200, value: merged.span)
       } catch {
         refused(call, error)
       }
@@ -143,20 +144,17 @@ extension DataLoop {
     _ call: borrowing Call, _ receipt: WriteReceipt, status: UInt16, value: Span<UInt8>
   ) {
     waitFor(receipt)
-    var body = ByteBuffer(capacity: value.count + 256)
+    let database = database
+    let owner = database.owners.bytes(of: receipt.owner.rawValue)
+    beginHead(
+      call.style, status: status, contentType: "application/json",
+      contentLength: RecordText.count(
+        value: value, version: receipt.version, milliseconds: receipt.milliseconds, owner: owner))
+    endHead()
     RecordText.append(
-      value: value, version: receipt.version, milliseconds: receipt.milliseconds,
-      owner: database.owners.bytes(of: receipt.owner.rawValue), to: &body)
-    reply(call.slot, call.style, status: status, body.span)
-  }
-
-  /// The merged value is in the store only. Where a later write has already replaced it, that is
-  /// shown: a record that was true after this PATCH, and newer.
-  private mutating func answerPatch(
-    _ call: borrowing Call, _ receipt: WriteReceipt, _ place: Place, key: Span<UInt8>
-  ) {
-    waitFor(receipt)
-    showRecord(call, place, key: key, reader: nil)
+      value: value, version: receipt.version, milliseconds: receipt.milliseconds, owner: owner,
+      to: &output)
+    closeIfAsked(call.slot, call.style)
   }
 
   mutating func waitFor(_ receipt: WriteReceipt) {
