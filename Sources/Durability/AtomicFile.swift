@@ -1,4 +1,4 @@
-public import Bytes
+import Bytes
 
 /// Small files that are replaced as a whole: after a crash there is the old content or the new.
 public enum AtomicFile {

@@ -82,4 +82,18 @@ public enum LogEntry {
     }
     return 4 + Int(length)
   }
+
+  /// The most entries from `offset` on that together have at most `bytesMax` bytes. The entries
+  /// must be whole.
+  static func run(
+    from offset: Int, of entries: Span<UInt8>, bytesMax: Int
+  ) -> (bytes: Int, count: Int) {
+    var bytes = 0
+    var count = 0
+    while let next = byteCount(at: offset + bytes, of: entries), bytes + next <= bytesMax {
+      bytes += next
+      count += 1
+    }
+    return (bytes, count)
+  }
 }

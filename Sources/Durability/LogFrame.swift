@@ -52,7 +52,6 @@ struct LogFrame: Equatable {
 struct LogFrameCipher: ~Copyable {
   private var cipher: AEAD
   let seed: UInt32
-  private var head = ByteBuffer(capacity: LogFrame.headerBytes)
 
   init(segment: LogSegment, keyring: Keyring) throws(KeyringError) {
     var key = try keyring.deriveKey(id: segment.keyID, salt: segment.salt.span, label: "wal")
@@ -67,7 +66,7 @@ struct LogFrameCipher: ~Copyable {
     into buffer: inout ByteBuffer
   ) {
     let start = buffer.count
-    head.clear()
+    var head = ByteBuffer(capacity: LogFrame.headerBytes)
     head.appendUInt32(UInt32(entries.count + AEAD.tagBytes))
     head.appendUInt32(0)
     head.appendUInt64(firstLSN)
