@@ -31,6 +31,7 @@ public enum Recovery {
           index + 1 < layout.needed.count ? layout.needed[index + 1].firstLSN : nil
         try scan.read(bytes.span, of: header, until: successor, keyring: keyring, apply: apply)
       }
+      try layout.removeUnfinished(from: disk)
       if let last = layout.needed.last {
         try renew(last, from: bytes.span, scan: &scan, on: disk, keyring: keyring, random: random)
       }
