@@ -4,7 +4,7 @@ extension Request {
   /// Splits the target, which is in `path` as a whole, into host, path and query.
   @inline(__always)
   mutating func resolveTarget(_ bytes: Span<UInt8>) throws(Refusal) {
-    if bytes[Int(path.start)] == 0x2f {
+    if bytes[Int(path.start)] == 0x2f, method != .other || !isConnect(bytes) {
       splitQuery(bytes)
     } else {
       try resolveOtherForm(bytes)
@@ -31,7 +31,7 @@ extension Request {
       isAsterisk = true
       return
     }
-    if method == .other, isConnect(bytes, before: start) {
+    if method == .other, isConnect(bytes) {
       guard HostGrammar.acceptsAuthority(bytes, start, end) else { throw .invalidTarget }
       throw .connectUnsupported
     }
@@ -57,8 +57,9 @@ extension Request {
     }
   }
 
-  private func isConnect(_ bytes: Span<UInt8>, before targetStart: Int) -> Bool {
-    targetStart >= 8 && spells(bytes, targetStart - 8, "CONNECT ")
+  private func isConnect(_ bytes: Span<UInt8>) -> Bool {
+    let start = Int(path.start) - 8
+    return start >= 0 && spells(bytes, start, "CONNECT ")
   }
 
   /// The place behind `http://` or `https://`.

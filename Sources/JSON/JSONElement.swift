@@ -17,7 +17,7 @@ public enum JSONKind: UInt8, Sendable {
   }
 }
 
-/// A value inside a document: its kind and where its bytes stand, without the white space around it.
+/// A value inside a document: its kind and where its bytes stand, without white space around it.
 ///
 /// It points and does not own: it means something only together with the document it was found in.
 /// The range of a string includes its two quotes.

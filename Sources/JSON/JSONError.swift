@@ -32,7 +32,8 @@ public struct JSONError: Error, Equatable, Sendable {
   }
 
   public let reason: Reason
-  /// The index of the first byte that is not in order; the document's length where it ends too early.
+  /// The index of the first byte that is not in order; the document's length where it ends too
+  /// early.
   public let offset: Int
 
   public init(reason: Reason, offset: Int) {
@@ -40,7 +41,8 @@ public struct JSONError: Error, Equatable, Sendable {
     self.offset = offset
   }
 
-  /// What is wrong and what to do, for people; without the offset, and with nothing to escape in it.
+  /// What is wrong and what to do, for people. Leaves the offset to the caller, and has nothing in
+  /// it that a JSON string would have to escape.
   public var message: StaticString {
     switch reason {
     case .empty: "the JSON document is empty; send an object"

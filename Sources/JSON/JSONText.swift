@@ -44,7 +44,9 @@ enum JSONText {
 
   /// Whether the text between the quotes of a valid string is `text` once decoded.
   @inline(__always)
-  static func equals(_ contents: Range<Int>, in document: Span<UInt8>, _ text: StaticString) -> Bool {
+  static func equals(
+    _ contents: Range<Int>, in document: Span<UInt8>, _ text: StaticString
+  ) -> Bool {
     // Every escape is longer than what it stands for.
     guard contents.count >= text.utf8CodeUnitCount else { return false }
     // A static string lives for ever, and the span does not leave this function.

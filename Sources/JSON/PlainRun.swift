@@ -12,7 +12,9 @@ enum PlainRun {
     }
     while index < document.count {
       let byte = document[index]
-      if byte < Ascii.space || byte == Ascii.quote || byte == Ascii.backslash || byte >= 0x80 { break }
+      if byte < Ascii.space || byte >= 0x80 || byte == Ascii.quote || byte == Ascii.backslash {
+        break
+      }
       index &+= 1
     }
     return index

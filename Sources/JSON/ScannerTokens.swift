@@ -135,7 +135,9 @@ extension Scanner {
       guard index + position < document.count else { return ended(document) }
       let shift = UInt32(position + 4 - literal.length) * 8
       let expected = UInt8(truncatingIfNeeded: literal.lastFour >> shift)
-      if document[index + position] != expected { return failure(.unexpectedByte, index + position) }
+      guard document[index + position] == expected else {
+        return failure(.unexpectedByte, index + position)
+      }
     }
     preconditionFailure("a literal that is spelled correctly")
   }

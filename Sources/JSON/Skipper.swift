@@ -5,7 +5,9 @@
 enum Skipper {
   /// The value whose first byte is at `index`; nil where none begins there or none ends.
   static func element(in document: Span<UInt8>, at index: Int) -> JSONElement? {
-    guard index < document.count, let kind = JSONKind(firstByte: document[index]) else { return nil }
+    guard index < document.count, let kind = JSONKind(firstByte: document[index]) else {
+      return nil
+    }
     let end: Int? =
       switch kind {
       case .string: string(in: document, at: index)

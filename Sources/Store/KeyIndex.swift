@@ -154,18 +154,20 @@ public struct KeyIndex: ~Copyable {
       leaves.remove(at: index).free()
       if leaves.isEmpty { leaves = [] }
     } else if leaves[index].used < KeyLeaf.bytesMax / 4 {
-      if index + 1 < leaves.count { merge(index, with: index + 1) }
-      else if index > 0 { merge(index - 1, with: index) }
+      if !mergeWithNext(index) && index > 0 { _ = mergeWithNext(index - 1) }
     }
     return true
   }
 
-  /// Makes one leaf of two neighbours that fill no more than half of it, so that the next
+  /// Makes one leaf of two neighbours where they fill no more than half of it, so that the next
   /// insertions do not divide it again.
-  private mutating func merge(_ left: Int, with right: Int) {
-    guard leaves[left].used + leaves[right].used <= KeyLeaf.bytesMax / 2 else { return }
-    leaves[left].append(leaves[right])
-    leaves.remove(at: right).free()
+  private mutating func mergeWithNext(_ index: Int) -> Bool {
+    guard index + 1 < leaves.count,
+      leaves[index].used + leaves[index + 1].used <= KeyLeaf.bytesMax / 2
+    else { return false }
+    leaves[index].append(leaves[index + 1])
+    leaves.remove(at: index + 1).free()
+    return true
   }
 }
 

@@ -12,7 +12,7 @@ struct RecordHeader {
   @usableFromInline let table: UInt32
   @usableFromInline let valueLengthAndDead: UInt32
 
-  @inlinable static var size: Int { 40 }
+  @inlinable static var size: Int { MemoryLayout<RecordHeader>.size }
   @inlinable static var keyLengthBits: UInt64 { 12 }
   @inlinable static var deadBit: UInt32 { 1 << 31 }
 

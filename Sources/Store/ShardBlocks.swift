@@ -21,6 +21,7 @@ extension Shard {
   }
 
   /// Appends the numbers of the dirty blocks, ascending, and takes them for clean from now on.
+  /// The numbers hold as long as `blockBits` stays the same.
   public mutating func takeDirtyBlocks(into blocks: inout [UInt32]) { dirty.take(into: &blocks) }
 
   /// Makes a block dirty (again): what was taken did not reach the disk.
@@ -41,7 +42,8 @@ extension Shard {
     }
   }
 
-  /// Visits all records and tombstones, in the order of their hashes.
+  /// Visits all records and tombstones, in the order of their hashes (of the part of them that the
+  /// table keeps; where that is equal, the one that was inserted first comes first).
   @inlinable
   public func forEachRecord<Failure: Error>(
     _ body: (RecordView) throws(Failure) -> Void

@@ -26,12 +26,14 @@ struct SlotTable: ~Copyable {
   // index i has home ≤ i and no empty slot between; every slot but 0 owns a record's memory.
   @usableFromInline var slots: UnsafeMutablePointer<UInt64>?
   @usableFromInline var homes: UInt64 = 0
-  private var slotCount = 0
+  @usableFromInline var slotCount = 0
   private(set) var count = 0
 
   init() { unsafe slots = nil }
 
-  deinit {
+  // Inlinable, because the table's setter in Shard is, and the compiler (6.3.1) crashes where that
+  // cannot see through to here.
+  @inlinable deinit {
     guard let slots = unsafe slots else { return }
     for index in 0..<slotCount where unsafe slots[index] != 0 {
       unsafe Self.record(in: slots[index]).deallocate()
