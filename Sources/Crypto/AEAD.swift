@@ -46,28 +46,16 @@ import COpenSSL
     precondition(
       plaintext.count <= Int(Int32.max) && associatedData.count <= Int(Int32.max),
       "sealed more than OpenSSL takes at once")
-    let nonce = nonce.bytes
     _ = unsafe buffer.fill(minimum: plaintext.count + Self.tagBytes) { room in
       let target = unsafe room.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      var written: Int32 = 0
-      var ok = unsafe nonce.span.withUnsafeBufferPointer {
-        unsafe EVP_EncryptInit_ex2(sealing, nil, nil, $0.baseAddress, nil) == 1
-      }
-      if !associatedData.isEmpty {
-        ok = unsafe associatedData.withUnsafeBufferPointer {
-          unsafe EVP_EncryptUpdate(sealing, nil, &written, $0.baseAddress, Int32($0.count)) == 1
-        } && ok
-      }
-      if !plaintext.isEmpty {
-        ok = unsafe plaintext.withUnsafeBufferPointer {
-          unsafe EVP_EncryptUpdate(sealing, target, &written, $0.baseAddress, Int32($0.count)) == 1
-        } && ok
-      }
       let tag = unsafe target + plaintext.count
-      ok = unsafe EVP_EncryptFinal_ex(sealing, tag, &written) == 1 && ok
-      ok = unsafe EVP_CIPHER_CTX_ctrl(
-        sealing, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), tag) == 1 && ok
-      precondition(ok, "OpenSSL refused to seal")
+      var none: Int32 = 0
+      let sealed =
+        unsafe Self.begin(sealing, nonce, associatedData)
+        && Self.pass(plaintext, through: sealing, to: target)
+        && EVP_CipherFinal_ex(sealing, tag, &none) == 1
+        && EVP_CIPHER_CTX_ctrl(sealing, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), tag) == 1
+      precondition(sealed, "OpenSSL refused to seal")
       return plaintext.count + Self.tagBytes
     }
   }
@@ -81,34 +69,54 @@ import COpenSSL
     guard count >= 0, count <= Int(Int32.max), associatedData.count <= Int(Int32.max) else {
       return false
     }
-    let nonce = nonce.bytes
-    var genuine = false
+    let ciphertext = sealed.extracting(0..<count)
+    let tag = sealed.extracting(count..<sealed.count)
+    var isGenuine = false
     _ = unsafe buffer.fill(minimum: count + 1) { room in
       let target = unsafe room.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      var written: Int32 = 0
-      var ok = unsafe nonce.span.withUnsafeBufferPointer {
-        unsafe EVP_DecryptInit_ex2(opening, nil, nil, $0.baseAddress, nil) == 1
-      }
-      if !associatedData.isEmpty {
-        ok = unsafe associatedData.withUnsafeBufferPointer {
-          unsafe EVP_DecryptUpdate(opening, nil, &written, $0.baseAddress, Int32($0.count)) == 1
-        } && ok
-      }
-      ok = unsafe sealed.withUnsafeBufferPointer { sealed in
-        let start = sealed.baseAddress!
-        let deciphered = unsafe count == 0
-          || EVP_DecryptUpdate(opening, target, &written, start, Int32(count)) == 1
-        // OpenSSL reads the tag and never writes it.
-        let tag = unsafe UnsafeMutablePointer(mutating: start + count)
-        return unsafe deciphered
-          && EVP_CIPHER_CTX_ctrl(opening, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagBytes), tag) == 1
-      } && ok
-      genuine = unsafe ok && EVP_DecryptFinal_ex(opening, target + count, &written) == 1
-      if genuine { return count }
-      // Nobody may ever see what was deciphered but not authentic.
+      var none: Int32 = 0
+      isGenuine =
+        unsafe Self.begin(opening, nonce, associatedData)
+        && Self.pass(ciphertext, through: opening, to: target)
+        && Self.expect(tag, of: opening)
+        && EVP_CipherFinal_ex(opening, target + count, &none) == 1
+      if isGenuine { return count }
+      // Nobody may ever see what was deciphered and is not authentic.
       unsafe OPENSSL_cleanse(target, count)
       return 0
     }
-    return genuine
+    return isGenuine
+  }
+
+  /// Starts a message, in the direction and with the key that the context was made with.
+  private static func begin(
+    _ context: OpaquePointer, _ nonce: Nonce, _ associatedData: Span<UInt8>
+  ) -> Bool {
+    let nonce = nonce.bytes
+    let started = unsafe nonce.span.withUnsafeBufferPointer { nonce in
+      unsafe EVP_CipherInit_ex2(context, nil, nil, nonce.baseAddress, -1, nil) == 1
+    }
+    return unsafe started && pass(associatedData, through: context, to: nil)
+  }
+
+  /// Seals or opens the next bytes; without a target they are associated data.
+  private static func pass(
+    _ bytes: Span<UInt8>, through context: OpaquePointer, to target: UnsafeMutablePointer<UInt8>?
+  ) -> Bool {
+    var written: Int32 = 0
+    return unsafe bytes.withUnsafeBufferPointer { bytes in
+      // Without bytes there is no pointer, which OpenSSL would take for the end of the message.
+      unsafe bytes.isEmpty
+        || EVP_CipherUpdate(context, target, &written, bytes.baseAddress, Int32(bytes.count)) == 1
+    }
+  }
+
+  private static func expect(_ tag: Span<UInt8>, of context: OpaquePointer) -> Bool {
+    unsafe tag.withUnsafeBufferPointer { tag in
+      // OpenSSL reads the tag and never writes it.
+      let start = unsafe UnsafeMutablePointer(mutating: tag.baseAddress)
+      return unsafe EVP_CIPHER_CTX_ctrl(
+        context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), start) == 1
+    }
   }
 }

@@ -40,7 +40,8 @@ struct LoginThrottleTests {
     #expect(wait == 60)
   }
 
-  @Test("the door opens when the oldest of the ten is a minute old, and closes with the next failure")
+  @Test(
+    "the door opens when the oldest of the ten is a minute old, and closes with the next failure")
   func opens() {
     var world = World()
     for number in 0..<10 as Range<UInt64> { world.fail(at: 1_000 * number) }

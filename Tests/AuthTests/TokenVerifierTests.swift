@@ -222,7 +222,8 @@ struct TokenVerifierTests {
         == ascii(longest))
   }
 
-  @Test("claims without `sub`, or that are no object, are refused",
+  @Test(
+    "claims without `sub`, or that are no object, are refused",
     arguments: [
       #"{"exp":1800000000}"#, "{}", "[]", "", "null", #"[{"sub":"alice","exp":1800000000}]"#,
       #"{"claims":{"sub":"alice","exp":1800000000}}"#, #"{"sub":"alice","exp":1800000000"#,

@@ -59,7 +59,8 @@ struct StableHashTests {
     #expect(Set(hashes).count == 100)
   }
 
-  @Test("a flipped bit of the input flips each bit of the hash about half the time",
+  @Test(
+    "a flipped bit of the input flips each bit of the hash about half the time",
     arguments: [3, 8, 16, 17, 40])
   func avalanche(count: Int) {
     var random = SeededRandom(seed: 11)
