@@ -65,15 +65,23 @@ final class CommitLog: Sendable {
     table: Span<UInt8>, owner: Span<UInt8>, stamp: Stamp, record: RecordView
   ) throws(WriteRefusal) -> UInt64 {
     if isLow.load(ordering: .relaxed) { throw .diskFull }
-    let bound = LogEntry.byteCountBound(
-      table: table.count, key: record.key.count, value: record.value.count, owner: owner.count)
+    let bound =
+      LogEntry.overheadMax + table.count + record.key.count + record.value.count + owner.count
     return try batch.withLock { batch throws(WriteRefusal) -> UInt64 in
-      let cost = bound + LogFrame.overhead
+      let cost = bound + LogWriter<FileDisk>.frameOverhead
       guard batch.budget >= cost else { throw .diskFull }
       batch.budget -= cost
-      LogEntry.append(
-        table: table, owner: owner, node: stamp.node, boot: stamp.boot, record: record,
-        to: &batch.entries)
+      if record.isTombstone {
+        LogEntry.appendTombstone(
+          table: table, key: record.key, owner: owner, node: stamp.node, boot: stamp.boot,
+          hybridTime: stamp.hybridTime, sequence: stamp.sequence, version: record.version,
+          into: &batch.entries)
+      } else {
+        LogEntry.appendPut(
+          table: table, key: record.key, value: record.value, owner: owner, node: stamp.node,
+          boot: stamp.boot, hybridTime: stamp.hybridTime, sequence: stamp.sequence,
+          version: record.version, into: &batch.entries)
+      }
       batch.count += 1
       let position = batch.nextLSN
       batch.nextLSN += 1
@@ -104,7 +112,7 @@ final class CommitLog: Sendable {
   /// Says how many bytes the disk has reserved beyond everything taken so far.
   func admit(bytes: Int, diskIsLow: Bool) {
     batch.withLock { batch in
-      batch.budget = bytes - batch.entries.count - batch.count * LogFrame.overhead
+      batch.budget = bytes - batch.entries.count - batch.count * LogWriter<FileDisk>.frameOverhead
     }
     isLow.store(diskIsLow, ordering: .relaxed)
   }

@@ -1,6 +1,6 @@
 // What a node is told at its start: by flags, by the environment, by a `.env` file, in this order.
 
-public import Bytes
+import Bytes
 
 /// Settings of one node. `Configuration.read` fills it and explains what it cannot accept.
 public struct Configuration: Sendable {
@@ -110,7 +110,7 @@ public struct Configuration: Sendable {
   ///   - file: the settings of a `.env` file, empty where there is none.
   /// - Throws: `Mistake`, whose message is one line.
   public static func read(
-    _ words: [String], environment: (String) -> String?, file: [String: String]
+    _ words: [String], environment: @escaping (String) -> String?, file: [String: String]
   ) throws(Mistake) -> Configuration {
     let (positional, flags) = try arguments(words)
     let settings = Settings(flags: flags, file: file, environment: environment)
@@ -147,10 +147,10 @@ public struct Configuration: Sendable {
     guard ["error", "warn", "info", "debug"].contains(configuration.logLevel) else {
       throw Mistake("DYNA_LOG is \(configuration.logLevel); it can be error, warn, info or debug")
     }
-    switch settings.text("DYNA_CORS") {
-    case nil, "*": configuration.crossOrigin = .any
+    switch settings.text("DYNA_CORS") ?? "*" {
+    case "*": configuration.crossOrigin = .any
     case "off": configuration.crossOrigin = .off
-    case let origins?:
+    case let origins:
       configuration.crossOrigin = .only(
         origins.split(whereSeparator: { $0 == "," || $0 == " " }).map { Array($0.utf8) })
     }

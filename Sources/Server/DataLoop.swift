@@ -4,6 +4,7 @@ import Auth
 import Bytes
 import HTTP
 import Platform
+import Synchronization
 
 /// What all loops of a node share.
 final class NodeContext: Sendable {
@@ -33,7 +34,7 @@ final class NodeContext: Sendable {
 
 /// What a node tells of itself.
 struct NodeDescription: Sendable {
-  let address: String
+  let address: [UInt8]
   /// 16 hexadecimal digits.
   let nodeID: String
   let boot: UInt32
@@ -86,9 +87,15 @@ struct DataLoop: ~Copyable {
   static let wakeupToken = UInt64.max - 1
 
   init(node: NodeContext, index: Int, listener: consuming Listener) throws(SystemError) {
+    let poller = try Poller()
+    let gate = node.gates[index]
+    try poller.add(gate.wakeup.descriptor, token: Self.wakeupToken, events: .readable)
+    try poller.add(listener.descriptor.raw, token: Self.listenerToken, events: .readable)
+    self.poller = poller
+    self.listener = consume listener
     self.node = node
+    self.gate = gate
     database = node.database
-    gate = node.gates[index]
     metrics = node.metrics[index]
     limits = node.configuration.limits
     var httpLimits = HTTPLimits()
@@ -97,10 +104,6 @@ struct DataLoop: ~Copyable {
     httpLimits.bodyBytesMax = limits.bodyBytesMax
     self.httpLimits = httpLimits
     verifier = TokenVerifier(secret: node.configuration.tokenSecret)
-    poller = try Poller()
-    try poller.add(gate.wakeup.descriptor, token: Self.wakeupToken, events: .readable)
-    try poller.add(listener.descriptor.raw, token: Self.listenerToken, events: .readable)
-    self.listener = consume listener
   }
 
   /// Turns until the node has drained.
@@ -153,7 +156,7 @@ struct DataLoop: ~Copyable {
       case .wouldBlock: return
       case .exhausted: return restListener()
       case .failed(let code):
-        node.logger.warn("accept failed", "code", "\(code)")
+        node.logger.warn("accept failed", LogField("code", "\(code)"))
         return restListener()
       }
     }

@@ -197,7 +197,8 @@ extension DataLoop {
       return bytes.count
     case .finished:
       dropBody(slot)
-      dispatch(slot, body.request, head: body.head.span, body: body.bytes.span)
+      let head = body.head
+      dispatch(slot, body.request, head: head.span, body: body.bytes.span)
     }
     return used
   }
@@ -219,40 +220,50 @@ extension DataLoop {
   ///
   /// - Returns: whether the connection can go on at once.
   mutating func finishTurn(_ slot: Int) -> Bool {
+    let position = outputWaitsFor
+    let requests = outputRequests
+    outputWaitsFor = 0
+    outputRequests = 0
+    // As with what is read: the buffer leaves the loop's state while its bytes are lent out.
+    var answers = ByteBuffer()
+    swap(&answers, &output)
     defer {
-      output.clear()
-      outputWaitsFor = 0
-      outputRequests = 0
+      answers.clear()
+      swap(&answers, &output)
     }
     guard connections.contains(slot) else { return false }
-    if outputWaitsFor > database.log.committed {
-      connections[slot].output.append(output.span)
-      connections[slot].heldFor = outputWaitsFor
+    if position > database.log.committed {
+      connections[slot].output.append(answers.span)
+      connections[slot].heldFor = position
       connections[slot].heldSince = now
-      connections[slot].heldRequests = outputRequests
+      connections[slot].heldRequests = requests
       connections[slot].phase = .held
       deadlines.clear(slot)
-      commits.park(token(slot), until: outputWaitsFor)
+      commits.park(token(slot), until: position)
       return false
     }
-    if outputRequests > 0 { countAnswers(outputRequests, since: now) }
-    if !output.isEmpty {
-      if !connections[slot].output.isEmpty {
-        connections[slot].output.append(output.span)
-      } else {
-        switch Socket.write(connections[slot].descriptor, output.span) {
-        case .bytes(let count):
-          if count < output.count {
-            connections[slot].output.append(output.span.extracting(count..<output.count))
-          }
-        case .wouldBlock: connections[slot].output.append(output.span)
-        case .failed:
-          close(slot)
-          return false
-        }
-      }
-    }
+    if requests > 0 { countAnswers(requests, since: now) }
+    guard answers.isEmpty || send(answers.span, to: slot) else { return false }
     restIdle(slot)
+    return true
+  }
+
+  /// Sends bytes behind those that the connection is still owed; false where it is gone.
+  private mutating func send(_ bytes: Span<UInt8>, to slot: Int) -> Bool {
+    guard connections[slot].output.isEmpty else {
+      connections[slot].output.append(bytes)
+      return true
+    }
+    switch Socket.write(connections[slot].descriptor, bytes) {
+    case .bytes(let count):
+      if count < bytes.count {
+        connections[slot].output.append(bytes.extracting(count..<bytes.count))
+      }
+    case .wouldBlock: connections[slot].output.append(bytes)
+    case .failed:
+      close(slot)
+      return false
+    }
     return true
   }
 

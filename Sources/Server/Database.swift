@@ -50,8 +50,11 @@ final class Database: Sendable {
   let limits: Limits
   private let clock = Locked(HybridClock(last: 0))
   private let gates: [LoopGate]
+  /// The cluster's number, which places its records.
+  private let seed: UInt64
 
-  init(origins: Origins, gates: [LoopGate], limits: Limits) {
+  init(cluster: UInt64, origins: Origins, gates: [LoopGate], limits: Limits) {
+    seed = cluster
     self.origins = origins
     self.gates = gates
     self.limits = limits
@@ -59,7 +62,7 @@ final class Database: Sendable {
   }
 
   func place(_ table: TableID, name: Span<UInt8>, key: Span<UInt8>) -> Place {
-    Place(table: table, hash: StableHash.record(table: name, key: key))
+    Place(table: table, hash: StableHash.record(table: name, key: key, seed: seed))
   }
 
   // MARK: Reading
@@ -105,15 +108,8 @@ final class Database: Sendable {
   ) throws(WriteRefusal) -> WriteReceipt {
     let receipt = try shards.withLock(place.shard) { cell throws(WriteRefusal) -> WriteReceipt in
       let stored = try stored(in: cell.shard, place, key, writer)
-      guard stored.isLive,
-        let record = cell.shard.record(table: place.table, key: key, hash: place.hash)
-      else { throw .noRecord }
-      guard record.value.count > 0, record.value[0] == 0x7b else { throw .notAnObject }
-      do throws(JSONError) {
-        try MergePatch.shallow(target: record.value, patch: patch, into: &merged)
-      } catch {
-        throw .notAnObject
-      }
+      guard stored.isLive else { throw .noRecord }
+      try merge(patch, place, key, in: cell.shard, into: &merged)
       guard merged.count <= limits.valueBytesMax else { throw .valueTooLong }
       return try write(&cell, place, key, merged.span, over: stored, by: writer)
     }
@@ -183,6 +179,21 @@ final class Database: Sendable {
       owner: isLive ? record.owner : nil)
   }
 
+  private func merge(
+    _ patch: Span<UInt8>, _ place: Place, _ key: Span<UInt8>, in shard: borrowing Shard,
+    into merged: inout ByteBuffer
+  ) throws(WriteRefusal) {
+    guard let record = shard.record(table: place.table, key: key, hash: place.hash) else {
+      throw .noRecord
+    }
+    guard record.value.count > 0, record.value[0] == 0x7b else { throw .notAnObject }
+    do throws(JSONError) {
+      try MergePatch.shallow(target: record.value, patch: patch, into: &merged)
+    } catch {
+      throw .notAnObject
+    }
+  }
+
   /// The way of every local write: stamp, log, events, memory, listing. Under the shard's lock.
   private func write(
     _ cell: inout ShardCell, _ place: Place, _ key: Span<UInt8>, _ value: Span<UInt8>?,
@@ -198,13 +209,8 @@ final class Database: Sendable {
     let record = Record(
       table: place.table, key: key, value: value, version: stored.version + 1,
       hybridTime: hybridTime, sequence: stamp.sequence, origin: origins.ownID, owner: owner)
-    let ownerName = owners.bytes(of: owner.rawValue)
-    let lsn = try log.append(
-      table: tables.name(of: place.table), owner: ownerName, stamp: stamp, record: record.view)
-
-    if !cell.watchers.isEmpty {
-      announce(record.view, stamp, ownerName, place, lsn, to: cell.watchers)
-    }
+    let lsn = try log(record, stamp)
+    if !cell.watchers.isEmpty { announce(record, stamp, place, lsn, to: cell.watchers) }
     let applied = cell.shard.apply(record, hash: place.hash, originOrder: origins.isBefore)
     cell.shard.lastLSN = lsn
     if applied.becameLive {
@@ -216,12 +222,23 @@ final class Database: Sendable {
       version: stored.version + 1, milliseconds: stamp.milliseconds, owner: owner, lsn: lsn)
   }
 
+  private func log(_ record: borrowing Record, _ stamp: Stamp) throws(WriteRefusal) -> UInt64 {
+    let (tables, owners) = (tables, owners)
+    let view = record.view
+    return try log.append(
+      table: tables.name(of: view.table), owner: owners.bytes(of: view.owner.rawValue),
+      stamp: stamp, record: view)
+  }
+
   private func announce(
-    _ record: RecordView, _ stamp: Stamp, _ owner: Span<UInt8>, _ place: Place, _ lsn: UInt64,
+    _ write: borrowing Record, _ stamp: Stamp, _ place: Place, _ lsn: UInt64,
     to watchers: borrowing Watchers
   ) {
     var frame: EventFrame?
+    let record = write.view
     let key = record.key
+    let owners = owners
+    let owner = owners.bytes(of: record.owner.rawValue)
     watchers.forEachLoop(place.hash, place.table, key) { loop in
       let made =
         frame

@@ -22,10 +22,6 @@ final class EventFrame: Sendable {
     self.key = key
   }
 
-  func isOf(_ table: TableID, _ key: Span<UInt8>) -> Bool {
-    self.table == table && self.key.span.equals(key)
-  }
-
   static func render(_ record: RecordView, stamp: Stamp, owner: Span<UInt8>) -> [UInt8] {
     var frame = ByteBuffer(capacity: record.value.count + 256)
     frame.append("id: ")
@@ -50,14 +46,6 @@ extension ByteBuffer {
     for index in start..<count where self[index] == 0x0a || self[index] == 0x0d {
       self[index] = 0x20
     }
-  }
-}
-
-extension Span where Element == UInt8 {
-  func equals(_ other: Span<UInt8>) -> Bool {
-    guard count == other.count else { return false }
-    for index in 0..<count where self[index] != other[index] { return false }
-    return true
   }
 }
 

@@ -2,6 +2,7 @@
 
 import Bytes
 import JSON
+import Platform
 import Store
 
 /// A listing on its way to one client. It holds no lock and no copy of the table: each piece goes
@@ -22,7 +23,6 @@ final class Listing {
   private var content: Content
   /// Only this user's records are shown, where reading is for owners.
   private let reader: OwnerID?
-  private var batch = KeyBatch()
   private var lastKey: [UInt8]?
   private var hasBegun = false
   private var hasEntries = false
@@ -59,7 +59,8 @@ final class Listing {
 
   private func appendKeys(_ table: Table, _ output: inout ByteBuffer, _ database: Database) {
     begin(0x5b, &output)
-    let more = nextBatch(table)
+    var batch = KeyBatch()
+    let more = fetch(table, into: &batch)
     var cursor = 0
     while let key = batch.next(&cursor) {
       if let reader, !isOwned(by: reader, table, key, database) { continue }
@@ -73,7 +74,8 @@ final class Listing {
     _ table: Table, _ enough: Int, _ output: inout ByteBuffer, _ database: Database
   ) {
     begin(0x7b, &output)
-    let more = nextBatch(table)
+    var batch = KeyBatch()
+    let more = fetch(table, into: &batch)
     var cursor = 0
     while let key = batch.next(&cursor) {
       appendEntry(table, key, &output, database)
@@ -95,7 +97,8 @@ final class Listing {
     while let element = cursor.nextElement(in: bytes) {
       // A text with half a surrogate pair is no key: nothing is stored under it.
       guard let key = JSONReader.string(element, in: bytes) else { continue }
-      let place = database.place(table.id, name: table.name.span, key: key.span)
+      let name = table.name
+      let place = database.place(table.id, name: name.span, key: key.span)
       guard shown.insert(place.hash).inserted else { continue }
       appendEntry(table, key.span, &output, database)
       if output.count >= enough { return }
@@ -117,11 +120,13 @@ final class Listing {
       if hasBegun { output.append(0x2c) }
       hasBegun = true
       needsName = false
-      JSONWriter.appendString(table.name.span, to: &output)
+      let name = table.name
+      JSONWriter.appendString(name.span, to: &output)
       output.append(":{")
       hasEntries = false
     }
-    let more = nextBatch(table)
+    var batch = KeyBatch()
+    let more = fetch(table, into: &batch)
     var cursor = 0
     while let key = batch.next(&cursor) {
       appendEntry(table, key, &output, database)
@@ -145,11 +150,11 @@ final class Listing {
   /// Fetches the keys behind the last one.
   ///
   /// - Returns: whether there are more behind them.
-  private func nextBatch(_ table: Table) -> Bool {
-    batch.clear()
+  private func fetch(_ table: Table, into batch: inout KeyBatch) -> Bool {
+    let after = lastKey
     let more = table.keys.withLock { index in
       index.copyKeys(
-        after: lastKey?.span, bytesMax: Limits.listingPieceBytes, countMax: Self.keysPerBatch,
+        after: after?.span, bytesMax: Limits.listingPieceBytes, countMax: Self.keysPerBatch,
         into: &batch)
     }
     if let last = batch.last { lastKey = [UInt8](copying: last) }
@@ -176,21 +181,24 @@ final class Listing {
   private func appendEntry(
     _ table: Table, _ key: Span<UInt8>, _ output: inout ByteBuffer, _ database: Database
   ) {
-    let place = database.place(table.id, name: table.name.span, key: key)
+    let name = table.name
+    let place = database.place(table.id, name: name.span, key: key)
+    let owners = database.owners
     database.read(place, key: key) { record, _ in
       guard let record, !record.isTombstone, reader == nil || reader == record.owner else { return }
       separate(&output)
       JSONWriter.appendString(key, to: &output)
       output.append(0x3a)
       RecordText.append(
-        record, owner: database.owners.bytes(of: record.owner.rawValue), to: &output)
+        record, owner: owners.bytes(of: record.owner.rawValue), to: &output)
     }
   }
 
   private func isOwned(
     by reader: OwnerID, _ table: Table, _ key: Span<UInt8>, _ database: Database
   ) -> Bool {
-    let place = database.place(table.id, name: table.name.span, key: key)
+    let name = table.name
+    let place = database.place(table.id, name: name.span, key: key)
     return database.read(place, key: key) { record, _ in record?.owner == reader }
   }
 }

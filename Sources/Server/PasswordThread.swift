@@ -119,7 +119,7 @@ struct PasswordThread: ~Copyable {
     let name =
       switch job.purpose {
       case .user(let name, _): name
-      case .admin: [UInt8](copying: AdminSession.subject.utf8Span)
+      case .admin: [UInt8](copying: AdminSession.subject.bytes)
       }
     if let seconds = throttle.retryAfterSeconds(
       user: name.span, address: address.span, nowMilliseconds: now)
@@ -135,7 +135,7 @@ struct PasswordThread: ~Copyable {
     case .wrong:
       throttle.recordFailure(user: name.span, address: address.span, nowMilliseconds: now)
     case .accepted, .created:
-      throttle.recordSuccess(user: name.span, address: address.span)
+      throttle.recordSuccess(user: name.span, address: address.span, nowMilliseconds: now)
     case .taken, .throttled, .refused: break
     }
     return verdict
@@ -145,7 +145,8 @@ struct PasswordThread: ~Copyable {
     _ name: [UInt8], _ secret: [UInt8], mustBeNew: Bool
   ) -> PasswordOutcome.Verdict {
     let users = database.tables.users
-    let place = database.place(users.id, name: users.name.span, key: name.span)
+    let tableName = users.name
+    let place = database.place(users.id, name: tableName.span, key: name.span)
     let (known, lsn) = storedHash(place, name.span)
     if let known {
       // The password is checked first, so that both refusals take the same time.

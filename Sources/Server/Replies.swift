@@ -12,9 +12,10 @@ extension DataLoop {
     _ style: ReplyStyle, status: UInt16, contentType: StaticString?, contentLength: Int?
   ) {
     date.refresh(now: now)
+    let date = date.bytes
     ResponseWriter.beginHead(
       status: status, contentType: contentType, contentLength: contentLength,
-      date: date.bytes.span, keepAlive: style.keepAlive, minorVersion: style.minorVersion,
+      date: date.span, keepAlive: style.keepAlive, minorVersion: style.minorVersion,
       to: &output)
     appendCrossOrigin(style)
     outputRequests += 1
@@ -54,7 +55,7 @@ extension DataLoop {
       JSONWriter.appendString(bytes, to: &body)
       guard style.wantsProblem else { return }
       body.append(",\"type\":\"about:blank\",\"title\":\"")
-      body.append(Status.reason(status))
+      body.append(Status.reasonPhrase(status))
       body.append("\",\"status\":")
       body.append(decimal: UInt64(status))
       body.append(",\"detail\":")

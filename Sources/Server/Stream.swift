@@ -93,11 +93,15 @@ struct StreamGroups {
 
   func find(_ hash: UInt64, _ table: TableID, _ key: Span<UInt8>) -> StreamGroup? {
     guard let list = groups[hash] else { return nil }
-    for group in list where group.table == table && group.key.span.equals(key) { return group }
+    for group in list where group.table == table {
+      let known = group.key
+      if known.span.equals(key) { return group }
+    }
     return nil
   }
 
   func find(_ frame: EventFrame) -> StreamGroup? {
-    find(frame.hash, frame.table, frame.key.span)
+    let key = frame.key
+    return find(frame.hash, frame.table, key.span)
   }
 }

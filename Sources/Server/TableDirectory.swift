@@ -30,7 +30,8 @@ final class TableDirectory: Sendable {
   let users: Table
 
   init() {
-    guard let users = names.intern("auth".utf8Span), let main = names.intern("default".utf8Span)
+    guard let users = names.intern(("auth" as StaticString).bytes),
+      let main = names.intern(("default" as StaticString).bytes)
     else { preconditionFailure("an empty name table has room for two names") }
     let table = Table(id: TableID(rawValue: users), name: Array("auth".utf8))
     self.users = table
@@ -50,7 +51,11 @@ final class TableDirectory: Sendable {
   }
 
   @_lifetime(borrow self)
-  func name(of id: TableID) -> Span<UInt8> { names.bytes(of: id.rawValue) }
+  func name(of id: TableID) -> Span<UInt8> {
+    // The bytes of a name are never moved or freed, and `names` lives as long as the directory.
+    let names = names
+    return unsafe _overrideLifetime(names.bytes(of: id.rawValue), borrowing: self)
+  }
 
   /// The table if it exists.
   func existing(_ id: TableID) -> Table? {
@@ -65,6 +70,7 @@ final class TableDirectory: Sendable {
       let index = Int(id.rawValue)
       while tables.count <= index { tables.append(nil) }
       if let table = tables[index] { return table }
+      let names = names
       let made = Table(id: id, name: [UInt8](copying: names.bytes(of: id.rawValue)))
       tables[index] = made
       return made
@@ -83,11 +89,5 @@ extension Span where Element == UInt8 {
   var isReservedTableName: Bool {
     guard count > 0 else { return false }
     return self[0] == 0x5f || equals("auth") || equals("admin") || equals("internal")
-  }
-
-  func equals(_ text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount else { return false }
-    for index in 0..<count where unsafe self[index] != text.utf8Start[index] { return false }
-    return true
   }
 }

@@ -78,7 +78,8 @@ extension DataLoop {
     for table in database.tables.all where !table.isReserved {
       if !isFirst { body.append(",") }
       isFirst = false
-      JSONWriter.appendString(table.name.span, to: &body)
+      let name = table.name
+      JSONWriter.appendString(name.span, to: &body)
       body.append(":")
       body.append(decimal: UInt64(table.count))
     }

@@ -18,8 +18,9 @@ extension DataLoop {
   mutating func membership(_ call: borrowing Call) {
     var body = ByteBuffer()
     let milliseconds = SystemClock.wallMilliseconds()
+    let address = node.description.address
     body.append("{\"nodes\":{")
-    JSONWriter.appendString(node.description.address.utf8Span, to: &body)
+    JSONWriter.appendString(address.span, to: &body)
     body.append(":{\"status\":\"Active\",\"last_heartbeat\":")
     body.append(decimal: milliseconds)
     body.append("}},\"active_count\":1,\"timestamp\":")
@@ -38,7 +39,8 @@ extension DataLoop {
       total += count
       if !isFirst { body.append(",") }
       isFirst = false
-      JSONWriter.appendString(table.name.span, to: &body)
+      let name = table.name
+      JSONWriter.appendString(name.span, to: &body)
       body.append(":")
       body.append(decimal: UInt64(count))
     }

@@ -3,6 +3,7 @@
 import Bytes
 import HTTP
 import JSON
+import Platform
 import Store
 
 extension DataLoop {
@@ -37,12 +38,12 @@ extension DataLoop {
   mutating func showRecord(
     _ call: borrowing Call, _ place: Place, key: Span<UInt8>, reader: OwnerID?
   ) {
-    let database = database
+    let (database, owners) = (database, database.owners)
     let found = database.read(place, key: key) { record, lsn -> Bool? in
       outputWaitsFor = max(outputWaitsFor, lsn)
       guard let record, !record.isTombstone else { return nil }
       if let reader, reader != record.owner { return false }
-      let owner = database.owners.bytes(of: record.owner.rawValue)
+      let owner = owners.bytes(of: record.owner.rawValue)
       beginHead(
         call.style, status: 200, contentType: "application/json",
         contentLength: RecordText.count(record, owner: owner))
@@ -144,8 +145,8 @@ extension DataLoop {
     _ call: borrowing Call, _ receipt: WriteReceipt, status: UInt16, value: Span<UInt8>
   ) {
     waitFor(receipt)
-    let database = database
-    let owner = database.owners.bytes(of: receipt.owner.rawValue)
+    let owners = database.owners
+    let owner = owners.bytes(of: receipt.owner.rawValue)
     beginHead(
       call.style, status: status, contentType: "application/json",
       contentLength: RecordText.count(

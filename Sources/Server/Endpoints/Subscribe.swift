@@ -4,6 +4,7 @@ import Bytes
 import HTTP
 import Platform
 import Store
+import Synchronization
 
 extension DataLoop {
   mutating func subscribe(_ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>) {
@@ -50,7 +51,7 @@ extension DataLoop {
 
   /// A client that comes back is told the current state first, if it is newer than what it saw.
   private mutating func appendMissed(_ call: borrowing Call, _ place: Place, key: Span<UInt8>) {
-    let database = database
+    let (database, owners) = (database, database.owners)
     let seen = RecordText.token(call.field(call.request.lastEventID))
     let comesBack = !call.request.lastEventID.isEmpty
     database.read(place, key: key) { record, lsn in
@@ -63,7 +64,7 @@ extension DataLoop {
       if let seen, !(seen < stamp) { return }
       output.append(
         EventFrame.render(
-          record, stamp: stamp, owner: database.owners.bytes(of: record.owner.rawValue)))
+          record, stamp: stamp, owner: owners.bytes(of: record.owner.rawValue)))
     }
   }
 
@@ -85,7 +86,8 @@ extension DataLoop {
     guard connections[slot].phase == .streaming, connections[slot].output.isEmpty,
       stream.backlog.isEmpty
     else { return stream.enqueue(event) }
-    switch Socket.write(connections[slot].descriptor, event.bytes.span) {
+    let bytes = event.bytes
+    switch Socket.write(connections[slot].descriptor, bytes.span) {
     case .bytes(let count):
       if count < event.bytes.count { stream.enqueue(event, sent: count) }
       deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
@@ -98,7 +100,8 @@ extension DataLoop {
   mutating func pump(_ slot: Int) -> Bool {
     guard flush(slot), let stream = connections[slot].stream else { return false }
     while let frame = stream.backlog.first {
-      let rest = frame.bytes.span.extracting(stream.sent..<frame.bytes.count)
+      let bytes = frame.bytes
+      let rest = bytes.span.extracting(stream.sent..<bytes.count)
       switch Socket.write(connections[slot].descriptor, rest) {
       case .bytes(let count): stream.advance(count)
       case .wouldBlock: return false
@@ -125,7 +128,8 @@ extension DataLoop {
 
   /// A stream's connection is closed.
   mutating func forget(_ stream: Stream) {
-    database.unwatch(stream.place, key: stream.group.key.span, loop: gate.index)
+    let key = stream.group.key
+    database.unwatch(stream.place, key: key.span, loop: gate.index)
     if let moved = streams.remove(stream) { connections[moved].stream?.position = stream.position }
     metrics.streams.store(streams.count, ordering: .relaxed)
   }

@@ -11,7 +11,7 @@ extension DataLoop {
   mutating func users(_ call: borrowing Call, name: Span<UInt8>) {
     // As a table `auth` is reserved, and these are the names of table routes.
     if name.equals("store") || name.equals("keys") {
-      _ = mayUse(table: "auth".utf8Span, call)
+      _ = mayUse(table: ("auth" as StaticString).bytes, call)
       return
     }
     switch call.request.method {
@@ -91,10 +91,11 @@ extension DataLoop {
     }
     if connections[slot].phase == .held {
       // Earlier answers of this connection wait for the disk: this one goes behind them.
-      connections[slot].output.append(output.span)
+      var answer = ByteBuffer()
+      swap(&answer, &output)
+      connections[slot].output.append(answer.span)
       connections[slot].heldFor = max(connections[slot].heldFor, outputWaitsFor)
       connections[slot].heldRequests += outputRequests
-      output.clear()
       outputWaitsFor = 0
       outputRequests = 0
       return
