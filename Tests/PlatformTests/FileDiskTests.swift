@@ -14,7 +14,9 @@ struct FileDiskTests {
     disk = try FileDisk(path: folder.path)
   }
 
-  private func content(_ file: OpenFile, at offset: UInt64 = 0, count: Int = 1 << 20) throws -> [UInt8] {
+  private func content(_ file: OpenFile, at offset: UInt64 = 0, count: Int = 1 << 20) throws
+    -> [UInt8]
+  {
     var buffer = ByteBuffer()
     let read = try file.read(at: offset, count: count, into: &buffer)
     #expect(read == buffer.count)

@@ -22,30 +22,38 @@ struct LogLineTests {
         == "2026-11-21T10:00:00.123Z INFO  listening address=127.0.0.1:6660 cores=2\n")
   }
 
-  @Test("levels are five letters wide", arguments: [
-    (LogLevel.error, "ERROR"), (.warn, "WARN "), (.info, "INFO "), (.debug, "DEBUG"),
-  ])
+  @Test(
+    "levels are five letters wide",
+    arguments: [
+      (LogLevel.error, "ERROR"), (.warn, "WARN "), (.info, "INFO "), (.debug, "DEBUG"),
+    ])
   func levels(level: LogLevel, text: String) {
     #expect(line(0, level) == "1970-01-01T00:00:00.000Z \(text) listening\n")
   }
 
-  @Test("dates are those of the calendar", arguments: [
-    (951_782_400_000, "2000-02-29T00:00:00.000Z"), (951_868_799_999, "2000-02-29T23:59:59.999Z"),
-    (951_868_800_000, "2000-03-01T00:00:00.000Z"), (1_735_689_599_000, "2024-12-31T23:59:59.000Z"),
-    (1_735_689_600_000, "2025-01-01T00:00:00.000Z"), (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-    (4_107_542_399_000, "2100-02-28T23:59:59.000Z"),
-  ] as [(UInt64, String)])
+  @Test(
+    "dates are those of the calendar",
+    arguments: [
+      (951_782_400_000, "2000-02-29T00:00:00.000Z"), (951_868_799_999, "2000-02-29T23:59:59.999Z"),
+      (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+      (1_735_689_599_000, "2024-12-31T23:59:59.000Z"),
+      (1_735_689_600_000, "2025-01-01T00:00:00.000Z"),
+      (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+      (4_107_542_399_000, "2100-02-28T23:59:59.000Z"),
+    ] as [(UInt64, String)])
   func dates(milliseconds: UInt64, text: String) {
     #expect(line(milliseconds).hasPrefix(text + " "))
   }
 
-  @Test("no value can end the line or pass for another field", arguments: [
-    ("plain", "plain"), ("", #""""#), ("two words", #""two words""#), ("a=b", #""a=b""#),
-    ("say \"x\"", #""say \"x\"""#), (#"back\slash"#, #""back\\slash""#),
-    ("a\nb", #""a\nb""#), ("a\rb\t", #""a\rb\t""#), ("\u{0}\u{1b}[2J", #""\u0000\u001b[2J""#),
-    ("\u{7f}", #""\u007f""#), ("é €", #""é €""#), ("a\u{85}b\u{2028}c", #""a\u0085b\u2028c""#),
-    ("\u{202e}abc", #""\u202eabc""#), ("\u{e0041}", #""\udb40\udc41""#), ("\r\n", #""\r\n""#),
-  ])
+  @Test(
+    "no value can end the line or pass for another field",
+    arguments: [
+      ("plain", "plain"), ("", #""""#), ("two words", #""two words""#), ("a=b", #""a=b""#),
+      ("say \"x\"", #""say \"x\"""#), (#"back\slash"#, #""back\\slash""#),
+      ("a\nb", #""a\nb""#), ("a\rb\t", #""a\rb\t""#), ("\u{0}\u{1b}[2J", #""\u0000\u001b[2J""#),
+      ("\u{7f}", #""\u007f""#), ("é €", #""é €""#), ("a\u{85}b\u{2028}c", #""a\u0085b\u2028c""#),
+      ("\u{202e}abc", #""\u202eabc""#), ("\u{e0041}", #""\udb40\udc41""#), ("\r\n", #""\r\n""#),
+    ])
   func escapes(value: String, written: String) {
     #expect(line(0, .info, LogField("a", value)).hasSuffix(" listening a=\(written)\n"))
   }

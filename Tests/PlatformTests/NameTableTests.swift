@@ -31,10 +31,12 @@ struct NameTableTests {
     #expect(table.count == 1)
   }
 
-  @Test("gives back the bytes, whatever they are", arguments: [
-    [], [0], [0, 0], Array("a".utf8), Array("é".utf8), Array("e\u{301}".utf8),
-    [UInt8](repeating: 0xff, count: 128), [UInt8](repeating: 1, count: 200_000),
-  ])
+  @Test(
+    "gives back the bytes, whatever they are",
+    arguments: [
+      [], [0], [0, 0], Array("a".utf8), Array("é".utf8), Array("e\u{301}".utf8),
+      [UInt8](repeating: 0xff, count: 128), [UInt8](repeating: 1, count: 200_000),
+    ])
   func roundTrip(bytes: [UInt8]) throws {
     let table = NameTable()
     _ = table.intern(name(0))
