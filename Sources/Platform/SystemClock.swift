@@ -1,4 +1,5 @@
 public import Bytes
+internal import CLinux
 internal import Glibc
 
 /// The clocks of the machine. Both are read without a system call, in about 20 ns.
