@@ -63,18 +63,22 @@ public struct Keyring: Sendable {
     return Self.derive(key.bytes, salt: salt, label: label)
   }
 
+  /// A key for something new, of the current data key.
+  func deriveCurrentKey(salt: Span<UInt8>, label: StaticString) -> [UInt8] {
+    Self.derive(currentKey.bytes, salt: salt, label: label)
+  }
+
   static func derive(_ key: [UInt8], salt: Span<UInt8>, label: StaticString) -> [UInt8] {
     KeyDerivation.hkdf(
       secret: key.span, salt: salt, info: Array(label.description.utf8).span,
       count: AEAD.keyBytes)
   }
 
-  /// The current key in the form that travels with a snapshot.
-  var wrappedCurrentKey: WrappedKey {
+  var currentKey: DataKey {
     guard let key = keys.first(where: { $0.wrapped.keyID == currentKeyID }) else {
       preconditionFailure("a keyring holds its current key")
     }
-    return key.wrapped
+    return key
   }
 
   /// Whether a file of that name could not be read without the keyring.

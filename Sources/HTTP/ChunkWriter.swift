@@ -5,9 +5,9 @@ public import Bytes
 extension ResponseWriter {
   /// Leaves room for the size line of a chunk. Append the data, then call `endChunk` with the
   /// result. Nothing may be consumed from the buffer in between.
-  @inlinable public static func beginChunk(in buffer: inout ByteBuffer) -> Int {
+  public static func beginChunk(in buffer: inout ByteBuffer) -> Int {
     let mark = buffer.count
-    buffer.append("00000000\r\n")
+    buffer.append(literal: "00000000\r\n")
     return mark
   }
 
@@ -27,7 +27,7 @@ extension ResponseWriter {
       size >>= 4
       index -= 1
     }
-    buffer.append("\r\n")
+    buffer.append(literal: "\r\n")
   }
 
   /// One whole chunk; nothing for no data.
@@ -38,8 +38,8 @@ extension ResponseWriter {
   }
 
   /// The chunk that ends the body, without trailer fields.
-  @inlinable public static func appendLastChunk(to buffer: inout ByteBuffer) {
-    buffer.append("0\r\n\r\n")
+  public static func appendLastChunk(to buffer: inout ByteBuffer) {
+    buffer.append(literal: "0\r\n\r\n")
   }
 
   /// Eight hex digits and CR LF.

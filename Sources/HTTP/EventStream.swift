@@ -23,12 +23,12 @@ public enum EventStream {
   ) {
     if !id.isEmpty {
       precondition(isOneLine(id), "the id of an event is one line")
-      buffer.append("id: ")
+      buffer.append(literal: "id: ")
       buffer.append(id)
       buffer.append(0x0a)
     }
     if type.utf8CodeUnitCount > 0 {
-      buffer.append("event: ")
+      buffer.append(literal: "event: ")
       buffer.append(type)
       buffer.append(0x0a)
     }
@@ -40,7 +40,7 @@ public enum EventStream {
     while true {
       var stop = start
       while stop < data.count, data[stop] != 0x0a, data[stop] != 0x0d { stop += 1 }
-      buffer.append("data: ")
+      buffer.append(literal: "data: ")
       buffer.append(data.extracting(start..<stop))
       buffer.append(0x0a)
       guard stop < data.count else { return }
@@ -50,20 +50,20 @@ public enum EventStream {
   }
 
   /// The empty line that sends the event off.
-  @inlinable public static func endEvent(_ buffer: inout ByteBuffer) { buffer.append(0x0a) }
+  public static func endEvent(_ buffer: inout ByteBuffer) { buffer.append(0x0a) }
 
   /// A line that readers pass over, and an empty line. `text` has no line break.
   public static func appendComment(_ text: StaticString, to buffer: inout ByteBuffer) {
-    buffer.append(": ")
+    buffer.append(literal: ": ")
     buffer.append(text)
-    buffer.append("\n\n")
+    buffer.append(literal: "\n\n")
   }
 
   /// How long a reader waits before it connects again.
   public static func appendRetry(milliseconds: UInt64, to buffer: inout ByteBuffer) {
-    buffer.append("retry: ")
+    buffer.append(literal: "retry: ")
     buffer.append(decimal: milliseconds)
-    buffer.append("\n\n")
+    buffer.append(literal: "\n\n")
   }
 
   private static func isOneLine(_ bytes: Span<UInt8>) -> Bool {

@@ -14,7 +14,7 @@ public enum HTTPDate {
     let date = civilDate(daysSince1970: days)
     // 1970-01-01 was a Thursday.
     append(letters: "ThuFriSatSunMonTueWed", at: days % 7, to: &buffer)
-    buffer.append(", ")
+    buffer.append(literal: ", ")
     append(twoDigits: date.day, to: &buffer)
     buffer.append(0x20)
     append(letters: "JanFebMarAprMayJunJulAugSepOctNovDec", at: date.month - 1, to: &buffer)
@@ -27,7 +27,7 @@ public enum HTTPDate {
     append(twoDigits: secondOfDay / 60 % 60, to: &buffer)
     buffer.append(0x3a)
     append(twoDigits: secondOfDay % 60, to: &buffer)
-    buffer.append(" GMT")
+    buffer.append(literal: " GMT")
   }
 
   /// The Gregorian date, counting years from March so that the leap day comes last. Source: Howard

@@ -1,5 +1,5 @@
-/// `uri-host [ ":" port ]` of RFC 9110 §7.2 and RFC 3986 §3.2: what may stand in `Host` and in the
-/// authority of a target.
+/// `uri-host [ ":" port ]` of RFC 9110 §7.2 and RFC 3986 §3.2: what may stand in `Host` and in
+/// the authority of a target.
 ///
 /// An empty host is refused: the grammar allows it, but the URI that it would make (`http:///x`)
 /// is invalid (RFC 9110 §4.2.1).

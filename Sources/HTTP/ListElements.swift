@@ -1,5 +1,5 @@
-/// Walks a list of elements between commas (RFC 9110 §5.6.1): empty elements are passed over, commas
-/// inside quoted strings do not count, white space around an element is left out.
+/// Walks a list of elements between commas (RFC 9110 §5.6.1): empty elements are passed over,
+/// commas inside quoted strings do not count, white space around an element is left out.
 struct ListElements {
   private var index: Int
   private let end: Int

@@ -34,8 +34,8 @@ public enum PercentDecoder {
     return true
   }
 
-  /// Whether the bytes are UTF-8 as RFC 3629 defines it: shortest forms only, no surrogates, nothing
-  /// beyond U+10FFFF.
+  /// Whether the bytes are UTF-8 as RFC 3629 defines it: shortest forms only, no surrogates,
+  /// nothing beyond U+10FFFF.
   public static func isValidUTF8(_ bytes: Span<UInt8>) -> Bool {
     var index = 0
     while index < bytes.count {

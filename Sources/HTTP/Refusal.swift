@@ -55,7 +55,7 @@ extension Refusal {
   static let connectUnsupported = Refusal(
     501, "CONNECT is not supported: this is no proxy.")
   static let requestLineTooLong = Refusal(
-    414, "The request line is longer than requestLineBytesMax (8,448 bytes by default): shorten it.")
+    414, "The request line exceeds requestLineBytesMax (8,448 bytes by default): shorten it.")
   static let invalidTargetByte = Refusal(
     400, "The request target has a byte that is not allowed in a URI: percent-encode it.")
   static let invalidTargetEscape = Refusal(

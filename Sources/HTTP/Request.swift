@@ -41,7 +41,8 @@ public struct Request: Sendable, Equatable {
   public internal(set) var internalRequest = ByteRange()
   public internal(set) var accessControlRequestMethod = ByteRange()
 
-  // What the parser must remember from one line to the next.
+  // What must be remembered from one line to the next.
+  var fieldsStart: UInt32 = 0
   var saysClose = false
   var saysKeepAlive = false
   var hasHost = false

@@ -59,6 +59,7 @@ public struct RequestParser: Sendable {
     if phase != .fields {
       guard try readRequestLine(bytes, limits, &request) else { return false }
       fields = FieldLines(at: Int(scanned))
+      request.fieldsStart = scanned
       phase = .fields
     }
     let end = min(bytes.count, limits.headBytesMax)

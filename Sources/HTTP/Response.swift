@@ -13,6 +13,7 @@ public struct Response: Sendable, Equatable {
   public internal(set) var retryAfter = ByteRange()
   public internal(set) var entityTag = ByteRange()
 
+  var fieldsStart: UInt32 = 0
   var saysClose = false
   var saysKeepAlive = false
 

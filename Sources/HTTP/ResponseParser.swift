@@ -44,6 +44,7 @@ public struct ResponseParser: Sendable {
         return false
       }
       fields = FieldLines(at: Int(scanned))
+      response.fieldsStart = scanned
       isPastStatusLine = true
     }
     while true {

@@ -30,46 +30,46 @@ public enum ResponseWriter {
   ) {
     buffer.reserve(headRoom)
     switch status {
-    case 200: buffer.append("HTTP/1.1 200 OK\r\nDate: ")
-    case 201: buffer.append("HTTP/1.1 201 Created\r\nDate: ")
+    case 200: buffer.append(literal: "HTTP/1.1 200 OK\r\nDate: ")
+    case 201: buffer.append(literal: "HTTP/1.1 201 Created\r\nDate: ")
     default:
       appendStatusLine(status, to: &buffer)
-      buffer.append("Date: ")
+      buffer.append(literal: "Date: ")
     }
     buffer.append(date)
     if let contentType {
-      buffer.append("\r\nContent-Type: ")
+      buffer.append(literal: "\r\nContent-Type: ")
       buffer.append(contentType)
     }
     if let contentLength, status >= 200, status != 204 {
-      buffer.append("\r\nContent-Length: ")
+      buffer.append(literal: "\r\nContent-Length: ")
       buffer.append(decimal: UInt64(contentLength))
     }
     if !keepAlive {
-      buffer.append("\r\nConnection: close\r\n")
+      buffer.append(literal: "\r\nConnection: close\r\n")
     } else if minorVersion == 0 {
-      buffer.append("\r\nConnection: keep-alive\r\n")
+      buffer.append(literal: "\r\nConnection: keep-alive\r\n")
     } else {
-      buffer.append("\r\n")
+      buffer.append(literal: "\r\n")
     }
   }
 
   /// The empty line behind the fields.
-  @inlinable public static func endHead(of buffer: inout ByteBuffer) { buffer.append("\r\n") }
+  public static func endHead(of buffer: inout ByteBuffer) { buffer.append(literal: "\r\n") }
 
   /// The interim response that lets a client send the body it holds back.
   public static func appendContinue(to buffer: inout ByteBuffer) {
-    buffer.append("HTTP/1.1 100 Continue\r\n\r\n")
+    buffer.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
   }
 
   /// `HTTP/1.1 404 Not Found` and CR LF.
   public static func appendStatusLine(_ status: UInt16, to buffer: inout ByteBuffer) {
     precondition(status >= 100 && status <= 999, "a status has three digits")
-    buffer.append("HTTP/1.1 ")
+    buffer.append(literal: "HTTP/1.1 ")
     buffer.append(decimal: UInt64(status))
     buffer.append(0x20)
     buffer.append(Status.reasonPhrase(status))
-    buffer.append("\r\n")
+    buffer.append(literal: "\r\n")
   }
 
   /// Enough for every head without unusual fields, so that memory is made at most once.

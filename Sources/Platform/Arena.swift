@@ -14,7 +14,7 @@
   }
 
   deinit {
-    unsafe blocks.forEach { unsafe $0.deallocate() }
+    for index in unsafe blocks.indices { unsafe blocks[index].deallocate() }
   }
 
   /// A copy of the bytes, at an address that stays.
@@ -34,7 +34,9 @@
   }
 
   /// Room for elements that need no deinitialisation; the caller initialises it.
-  @unsafe mutating func allocate<Element: ~Copyable>(_ count: Int) -> UnsafeMutablePointer<Element> {
+  @unsafe mutating func allocate<Element: ~Copyable>(
+    _ count: Int
+  ) -> UnsafeMutablePointer<Element> {
     let block = UnsafeMutablePointer<Element>.allocate(capacity: count)
     unsafe blocks.append(block)
     return unsafe block

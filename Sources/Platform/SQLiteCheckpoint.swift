@@ -139,7 +139,8 @@ public struct SQLiteCheckpoint: ~Copyable, @unchecked Sendable, CheckpointStore 
           : "a SQLite file of another program")
     }
     try connection.execute("BEGIN IMMEDIATE")
-    try connection.execute("CREATE TABLE block (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT")
+    try connection.execute(
+      "CREATE TABLE block (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT")
     try connection.execute(
       "CREATE TABLE meta (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID")
     try connection.execute("PRAGMA application_id = 0x44796e53")

@@ -38,10 +38,10 @@ public enum Socket {
   public static func accept(_ listener: Int32) -> AcceptResult {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    while true {
+    for _ in 0..<deadConnectionsMax {
       let descriptor = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
         unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          unsafe accept4(listener, $0, &length, Socket.nonBlockingFlag | Socket.closeOnExecFlag)
+          unsafe accept4(listener, $0, &length, nonBlockingFlag | closeOnExecFlag)
         }
       }
       if descriptor >= 0 {
@@ -60,7 +60,12 @@ public enum Socket {
       default: return .failed(errno)
       }
     }
+    return .failed(errno)
   }
+
+  /// More connections than this that died while they waited, one after the other, are no accident:
+  /// a listener that reports nothing else must not hold its thread.
+  private static let deadConnectionsMax = 1024
 
   /// Reads what is there, at most as much as fits. An empty target reads nothing and is `.bytes(0)`.
   @unsafe public static func read(

@@ -38,7 +38,8 @@ extension Socket {
     var list: UnsafeMutablePointer<addrinfo>?
     let code = unsafe getaddrinfo(String(bare), String(port), &hints, &list)
     guard code == 0 else {
-      let reason = code == EAI_SYSTEM ? SystemError.text(of: errno) : unsafe text(gai_strerror(code))
+      let reason =
+        code == EAI_SYSTEM ? SystemError.text(of: errno) : unsafe text(gai_strerror(code))
       throw .unresolvable(host: host, reason: reason)
     }
     defer { unsafe freeaddrinfo(list) }

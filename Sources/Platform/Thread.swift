@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A thread of the operating system that runs one function to its end.
 public enum Thread {
-  /// The smallest stack that is given out: what deep but bounded recursion of ours needs, twice.
+  /// The smallest stack that is given out; a call of a system library may want 100 KiB of it.
   public static let stackBytesMin = 256 * 1024
 
   /// Starts a thread. Only the first 15 bytes of its name are kept by the kernel.

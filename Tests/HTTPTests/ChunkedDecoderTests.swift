@@ -8,9 +8,11 @@ struct ChunkedDecoderTests {
     "are sizes in hex digits, data, and an empty one at the end",
     arguments: [
       ("0\r\n\r\n", ""), ("5\r\nhello\r\n0\r\n\r\n", "hello"),
-      ("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world"), ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+      ("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world"),
+      ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
       ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"), ("00000005\r\nhello\r\n0\r\n\r\n", "hello"),
-      ("0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n", "hello"), ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
+      ("0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n", "hello"),
+      ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
       ("5;a\r\nhello\r\n0\r\n\r\n", "hello"), ("5;a=b\r\nhello\r\n0;c\r\n\r\n", "hello"),
       ("5;a=\"b;\\\" é\"\r\nhello\r\n0\r\n\r\n", "hello"),
       ("5;a;b=c;d=\"\"\r\nhello\r\n0\r\n\r\n", "hello"), ("1\r\n\0\r\n0\r\n\r\n", "\0"),
@@ -29,19 +31,26 @@ struct ChunkedDecoderTests {
     "are refused with 400 where the grammar is broken",
     arguments: [
       "\r\n", "\n", " 5\r\nhello\r\n", "\t5\r\nhello\r\n", "5 \r\nhello\r\n", "5\t\r\nhello\r\n",
-      "0x5\r\nhello\r\n", "0X5\r\nhello\r\n", "+5\r\nhello\r\n", "-1\r\n", "-0\r\n\r\n", "5h\r\nhello\r\n",
-      "g\r\n", "x\r\n", "5,5\r\n", "5.\r\n", "ffffffffffffffff1\r\n", "00000000000000005\r\nhello\r\n",
-      "5\nhello\r\n", "5\rhello\r\n", "5\r\rhello\r\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\r0\r\n\r\n",
+      "0x5\r\nhello\r\n", "0X5\r\nhello\r\n", "+5\r\nhello\r\n", "-1\r\n", "-0\r\n\r\n",
+      "5h\r\nhello\r\n",
+      "g\r\n", "x\r\n", "5,5\r\n", "5.\r\n", "ffffffffffffffff1\r\n",
+      "00000000000000005\r\nhello\r\n",
+      "5\nhello\r\n", "5\rhello\r\n", "5\r\rhello\r\n", "5\r\nhello\n0\r\n\r\n",
+      "5\r\nhello\r0\r\n\r\n",
       "5\r\nhelloX\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhell\r\n0\r\n\r\n", "5\r\nhello\r\n\r\n",
-      "5\r\nhello\r\n0\n\n", "5\r\nhello\r\n0\r\n\n", "0\r\n\rX", "0\n\r\n", "0\r\n\n", "0\r\r\n\r\n",
+      "5\r\nhello\r\n0\n\n", "5\r\nhello\r\n0\r\n\n", "0\r\n\rX", "0\n\r\n", "0\r\n\n",
+      "0\r\r\n\r\n",
       "5\0\r\nhello\r\n", "5\u{b}\r\nhello\r\n", "5;\r\nhello\r\n", "5;;a\r\nhello\r\n",
       "5 ;a\r\nhello\r\n", "5; a\r\nhello\r\n", "5;a =b\r\nhello\r\n", "5;a= b\r\nhello\r\n",
       "5;a=\r\nhello\r\n", "5;=b\r\nhello\r\n", "5;a=\"b\r\nhello\r\n", "5;a=\"b\"c\r\nhello\r\n",
-      "5;a=\"b\nc\"\r\nhello\r\n", "5;a=\"\\\n\"\r\n", "5;a=b\nhello\r\n", "5;a\nhello\r\n", "5;a\0\r\n",
+      "5;a=\"b\nc\"\r\nhello\r\n", "5;a=\"\\\n\"\r\n", "5;a=b\nhello\r\n", "5;a\nhello\r\n",
+      "5;a\0\r\n",
       "5;a=\"\0\"\r\n", "5;a,b\r\n", "5;a b\r\n", "5;é\r\n", "5;a\rb\r\n",
       "0\r\n A: b\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\nA: b\r\n c\r\n\r\n",
-      "0\r\nA\r\n\r\n", "0\r\n: b\r\n\r\n", "0\r\nA: b\0\r\n\r\n", "0\r\nA: b\rC\r\n", "0\r\nA B: c\r\n\r\n",
-      "0\r\nÉ: c\r\n\r\n", "0\r\nGET / HTTP/1.1\r\n", "0\r\nA: b\u{7f}\r\n\r\n", "\u{ff15}\r\nhello\r\n",
+      "0\r\nA\r\n\r\n", "0\r\n: b\r\n\r\n", "0\r\nA: b\0\r\n\r\n", "0\r\nA: b\rC\r\n",
+      "0\r\nA B: c\r\n\r\n",
+      "0\r\nÉ: c\r\n\r\n", "0\r\nGET / HTTP/1.1\r\n", "0\r\nA: b\u{7f}\r\n\r\n",
+      "\u{ff15}\r\nhello\r\n",
       "5\u{a0}\r\nhello\r\n", "5\r\nhello\r\n 0\r\n\r\n", "5\r\nhello\r\n;a\r\n",
     ])
   func malformed(text: String) throws {
@@ -126,7 +135,8 @@ struct BodyDecoderTests {
   @Test("is refused with 413 where it exceeds the limit")
   func tooLong() {
     #expect(decodeBody([], .length(1025)).outcome == .refused(.bodyTooLong))
-    #expect(decodeBody(Array(repeating: 0, count: 1025), .untilClose).outcome == .refused(.bodyTooLong))
+    #expect(
+      decodeBody(Array(repeating: 0, count: 1025), .untilClose).outcome == .refused(.bodyTooLong))
   }
 
   @Test("needs more until the connection ends where that is its end")

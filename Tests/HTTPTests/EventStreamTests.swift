@@ -79,7 +79,9 @@ struct EventStreamParserTests {
     let stream =
       ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n"
     #expect(
-      Self.events(stream) == ["message/first event/1", "message/second event/", "message/ third event/"])
+      Self.events(stream) == [
+        "message/first event/1", "message/second event/", "message/ third event/",
+      ])
   }
 
   @Test("fire for empty data, but not for what the stream breaks off, as in the third example")
@@ -100,7 +102,9 @@ struct EventStreamParserTests {
 
   @Test(
     "end lines with LF, CR or CR LF, also mixed",
-    arguments: ["data: a\r\rdata: b\r\r", "data: a\r\n\r\ndata: b\r\n\r\n", "data: a\n\rdata: b\r\n\n"])
+    arguments: [
+      "data: a\r\rdata: b\r\r", "data: a\r\n\r\ndata: b\r\n\r\n", "data: a\n\rdata: b\r\n\n",
+    ])
   func lineEnds(stream: String) {
     #expect(Self.events(stream) == ["message/a/", "message/b/"])
   }
@@ -118,7 +122,8 @@ struct EventStreamParserTests {
   @Test("ignore ids with NUL, unknown fields, and events without data")
   func ignored() {
     #expect(
-      Self.events("id: 1\n\nid: 2\0\nfoo: bar\nDATA: x\ndata2: x\n data: y\nevent: z\n\ndata: a\n\n")
+      Self.events(
+        "id: 1\n\nid: 2\0\nfoo: bar\nDATA: x\ndata2: x\n data: y\nevent: z\n\ndata: a\n\n")
         == ["message/a/1"])
   }
 

@@ -27,7 +27,8 @@ struct FieldLinesTests {
     arguments: [
       "A: b\n", "A: b\n\r\n", "A: b\r", "A: b\rC: d\r\n", "A: b\r\r\n", "A\n", "A: b\r\nC: d\n",
       " A: b\r\n", "\tA: b\r\n", "A: b\r\n c\r\n", "A: b\r\n\tc\r\n", "A: b\r\n \r\n",
-      "A : b\r\n", "A\t: b\r\n", "A \t : b\r\n", ": b\r\n", ":\r\n", "A\r\n", "A b\r\n", "A\r\nB: c\r\n",
+      "A : b\r\n", "A\t: b\r\n", "A \t : b\r\n", ": b\r\n", ":\r\n", "A\r\n", "A b\r\n",
+      "A\r\nB: c\r\n",
       "A B: c\r\n", "A(: b\r\n", "A\": b\r\n", "A/: b\r\n", "A,: b\r\n", "A;: b\r\n", "A=: b\r\n",
       "A@: b\r\n", "A[: b\r\n", "A\\: b\r\n", "A{: b\r\n", "A\0: b\r\n", "A\u{7f}: b\r\n",
       "É: b\r\n", "A: b\0c\r\n", "A: \0\r\n", "A: b\u{1}\r\n", "A: b\u{8}\r\n", "A: \u{b}b\r\n",
@@ -58,7 +59,8 @@ struct FieldLinesTests {
     let token = Set("!#$%&'*+-.^_`|~0123456789".utf8)
     for byte in UInt8(0)...UInt8(255) where byte != 0x3a {
       let bytes = Array("GET / HTTP/1.1\r\nHost: h\r\nA".utf8) + [byte] + Array(": b\r\n\r\n".utf8)
-      let isToken = token.contains(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a && byte < 128)
+      let isToken =
+        token.contains(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a && byte < 128)
       #expect(
         Verdict(parseWhole(bytes).outcome) == (isToken ? .complete : .refused(400)), "byte \(byte)")
     }
@@ -114,7 +116,8 @@ struct FieldLinesTests {
 
   @Test("count by their first value where they are repeated, and Authorization is counted")
   func repeated() throws {
-    let whole = "GET / HTTP/1.1\r\nHost: h\r\nOrigin:\r\nOrigin: b\r\n"
+    let whole =
+      "GET / HTTP/1.1\r\nHost: h\r\nOrigin:\r\nOrigin: b\r\n"
       + "Authorization: c\r\nAuthorization: d\r\n\r\n"
     let request = try #require(parsed(whole))
     #expect(request.origin.isEmpty)

@@ -14,22 +14,44 @@ struct FuzzingTests {
   /// Bytes at which grammars turn.
   static let turns = Array("\r\n\r\n\r\n:;,= \t\0\u{b}\u{7f}\"\\%/?#*0159aAfF+-[]@é".utf8)
 
+  /// One of the seeds, with up to three bytes changed, put in, taken out or repeated.
+  static func damagedMessage(_ numbers: inout SeededNumbers) -> [UInt8] {
+    var bytes = Array(seeds.randomElement(using: &numbers)!.utf8)
+    for _ in 0..<Int.random(in: 0...3, using: &numbers) {
+      let place = Int.random(in: 0..<bytes.count, using: &numbers)
+      switch Int.random(in: 0..<4, using: &numbers) {
+      case 0: bytes[place] = turns.randomElement(using: &numbers)!
+      case 1: bytes.insert(turns.randomElement(using: &numbers)!, at: place)
+      case 2: bytes.remove(at: place)
+      default: bytes.insert(contentsOf: bytes[place...].prefix(20), at: place)
+      }
+    }
+    return bytes
+  }
+
   @Test("for messages that are damaged at random", arguments: 0..<8)
   func damaged(seed: Int) {
     var numbers = SeededNumbers(state: UInt64(seed))
-    for _ in 0..<400 {
-      var bytes = Array(Self.seeds.randomElement(using: &numbers)!.utf8)
-      for _ in 0..<Int.random(in: 0...3, using: &numbers) {
-        let place = Int.random(in: 0..<bytes.count, using: &numbers)
-        switch Int.random(in: 0..<4, using: &numbers) {
-        case 0: bytes[place] = Self.turns.randomElement(using: &numbers)!
-        case 1: bytes.insert(Self.turns.randomElement(using: &numbers)!, at: place)
-        case 2: bytes.remove(at: place)
-        default: bytes.insert(contentsOf: bytes[place...].prefix(20), at: place)
-        }
+    for _ in 0..<400 { fuzzRequest(Self.damagedMessage(&numbers).span) }
+  }
+
+  @Test("and is valid where the grammar of the specification says so", arguments: 0..<8)
+  func grammar(seed: Int) {
+    var numbers = SeededNumbers(state: UInt64(1000 + seed))
+    var valid = 0
+    for _ in 0..<150 {
+      let bytes = Self.damagedMessage(&numbers)
+      let (outcome, _) = parseWhole(bytes)
+      let naive = NaiveHead(bytes)
+      if naive?.isValid == true { valid += 1 }
+      let text = String(decoding: bytes, as: UTF8.self)
+      if outcome == .complete {
+        #expect(naive?.isValid == true, "accepted: \(text.debugDescription)")
+      } else if naive?.isValid == true {
+        Issue.record("\(Verdict(outcome)): \(text.debugDescription)")
       }
-      fuzzRequest(bytes.span)
     }
+    #expect(valid > 20, "a check of refusals only")
   }
 
   @Test("for bytes that are no messages at all")

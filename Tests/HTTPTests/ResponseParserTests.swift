@@ -35,7 +35,8 @@ struct ResponseParserTests {
     "have a status",
     arguments: [
       ("HTTP/1.1 200 OK\r\n\r\n", 200), ("HTTP/1.0 404 Not Found\r\nA: b\r\n\r\n", 404),
-      ("HTTP/1.1 200 \r\n\r\n", 200), ("HTTP/1.1 200\r\n\r\n", 200), ("HTTP/1.1 507 é\tb\r\n\r\n", 507),
+      ("HTTP/1.1 200 \r\n\r\n", 200), ("HTTP/1.1 200\r\n\r\n", 200),
+      ("HTTP/1.1 507 é\tb\r\n\r\n", 507),
       ("HTTP/1.1 999 x\r\n\r\n", 999), ("HTTP/1.5 100 Continue\r\n\r\n", 100),
     ] as [(String, UInt16)])
   func status(text: String, status: UInt16) throws {
@@ -51,7 +52,8 @@ struct ResponseParserTests {
       "HTTP/2.0 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
       "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n",
       "HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 O\0K\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
-      "HTTP/1.1 200 OK\r\nA: b\n\r\n", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n", "\u{16}\u{3}\u{1}", "SSH-2.0-x",
+      "HTTP/1.1 200 OK\r\nA: b\n\r\n", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n", "\u{16}\u{3}\u{1}",
+      "SSH-2.0-x",
       "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\n",
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",

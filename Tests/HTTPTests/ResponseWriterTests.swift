@@ -73,7 +73,8 @@ struct ResponseWriterTests {
     #expect(Self.head(200, contentLength: length).contains("\r\nContent-Length: \(length)\r\n"))
   }
 
-  @Test("are understood by our own client", arguments: [200, 201, 400, 404, 431, 507, 599] as [UInt16])
+  @Test(
+    "are understood by our own client", arguments: [200, 201, 400, 404, 431, 507, 599] as [UInt16])
   func roundTrip(status: UInt16) {
     let bytes = Array(Self.head(status, keepAlive: false).utf8)
     var parser = ResponseParser()

@@ -76,7 +76,12 @@ struct LockedArrayTests {
     let array = LockedArray(count: 4) { _ in (0, [Int]()) }
     let rounds = 50_000
     let work: @Sendable () -> Void = {
-      for round in 0..<rounds { array.withLock(round % 4) { $0.0 += 1; $0.1.append(1) } }
+      for round in 0..<rounds {
+        array.withLock(round % 4) {
+          $0.0 += 1
+          $0.1.append(1)
+        }
+      }
     }
     let first = try Thread.start(name: "first", work)
     let second = try Thread.start(name: "second", work)

@@ -116,10 +116,12 @@ struct ListenTests {
     #expect(Socket.local(listener.descriptor.raw)?.port == listener.port)
   }
 
-  @Test("addresses of both families and names are understood", arguments: [
-    ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("[::1]", "::1"),
-    ("::", "::"), ("localhost", "127.0.0.1"),
-  ])
+  @Test(
+    "addresses of both families and names are understood",
+    arguments: [
+      ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("[::1]", "::1"),
+      ("::", "::"), ("localhost", "127.0.0.1"),
+    ])
   func hosts(host: String, bound: String) throws {
     let listener = try Socket.listen(host: host, port: 0, backlog: 16, share: .alone)
     #expect(Socket.local(listener.descriptor.raw)?.address.description == bound)
@@ -135,7 +137,8 @@ struct ListenTests {
     _ = client
   }
 
-  @Test("what is no address is refused by its name", arguments: ["", "no such host", "1.2.3.4.5", "[]"])
+  @Test(
+    "what is no address is refused by its name", arguments: ["", "no such host", "1.2.3.4.5", "[]"])
   func unresolvable(host: String) {
     #expect {
       _ = try Socket.listen(host: host, port: 0, backlog: 16, share: .alone)
@@ -152,10 +155,12 @@ struct ListenTests {
     }
   }
 
-  @Test("a port in use is refused, whether it is shared or not", arguments: [
-    (PortShare.alone, PortShare.alone), (.alone, .first), (.first, .alone), (.first, .first),
-    (.alone, .further),
-  ])
+  @Test(
+    "a port in use is refused, whether it is shared or not",
+    arguments: [
+      (PortShare.alone, PortShare.alone), (.alone, .first), (.first, .alone), (.first, .first),
+      (.alone, .further),
+    ])
   func inUse(holder: PortShare, comer: PortShare) throws {
     let listener = try Socket.listen(host: "127.0.0.1", port: 0, backlog: 16, share: holder)
     let port = listener.port
@@ -173,7 +178,8 @@ struct ListenTests {
     defer { for client in clients { Socket.close(client) } }
     for _ in 0..<64 {
       clients.append(
-        try Socket.connect(host: "127.0.0.1", port: first.port, timeoutMilliseconds: 5000).release())
+        try Socket.connect(host: "127.0.0.1", port: first.port, timeoutMilliseconds: 5000).release()
+      )
     }
     func acceptAll(_ listener: Int32) throws -> Int {
       var count = 0

@@ -6,7 +6,8 @@ import Testing
 struct SystemErrorTests {
   @Test("says the call and what the system says about the code")
   func description() {
-    #expect(SystemError(call: "bind", code: EADDRINUSE).description == "bind: Address already in use")
+    #expect(
+      SystemError(call: "bind", code: EADDRINUSE).description == "bind: Address already in use")
     #expect(SystemError(call: "x", code: 99999).description == "x: Unknown error 99999")
   }
 
