@@ -17,7 +17,7 @@ RUN swift build -c release --static-swift-stdlib --product dynaswift \
 FROM ${RUNTIME}
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends libssl3 libsqlite3-0 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 6660 --gid 0 --no-create-home --home-dir /data --shell /usr/sbin/nologin dynaswift \
+ && useradd --uid 6660 --gid 0 --no-log-init --no-create-home --home-dir /data --shell /usr/sbin/nologin dynaswift \
  && install -d -o 6660 -g 0 -m 2770 /data
 COPY --from=build /dynaswift /usr/local/bin/dynaswift
 USER 6660:0

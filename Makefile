@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 LISTEN ?= 127.0.0.1:6660#      where `make run` listens
 FUZZ_SECONDS ?= 60#            how long `make fuzz` gives each target (`make test`: 10)
 IMAGE ?= dynaswift#            the name that `make image` gives
+IMAGE_FLAGS ?=#                more options for it, such as --build-arg BUILDER=…
 ROWS ?=#                       the rows of `make bench`; empty: all
 
 BINARY := $(CURDIR)/.build/release/dynaswift
@@ -57,7 +58,8 @@ bench: build ## measure the node beside its peers (ROWS="get put" for some rows;
 image docker: ## build the container image, with docker or podman (IMAGE=name)
 	@engine=$$(command -v docker || command -v podman) || \
 	  { echo "make image: neither docker nor podman is installed" >&2; exit 1; }; \
-	"$$engine" build -t "$(IMAGE)" .
+	case $$engine in *podman) format="--format docker";; *) format=;; esac; \
+	"$$engine" build $$format $(IMAGE_FLAGS) -t "$(IMAGE)" .
 
 clean: ## remove what was built; keys, .env and data stay
 	rm -rf .build .build-*
