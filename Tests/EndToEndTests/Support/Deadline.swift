@@ -30,7 +30,7 @@ struct Deadline: Sendable {
 }
 
 /// Measures how many seconds `work` took on the monotonic clock.
-func seconds(of work: () throws -> Void) rethrows -> Double {
+func seconds(_ work: () throws -> Void) rethrows -> Double {
   let start = Deadline.nanosecondsNow
   try work()
   return Double(Deadline.nanosecondsNow - start) / 1e9
