@@ -18,7 +18,7 @@ struct Event: Hashable, Sendable {
 }
 
 /// Subscribes to a key and reads its frames, waiting no longer than told.
-final class EventStream {
+final class EventStream: @unchecked Sendable {
   let connection: RawConnection
   let head: Response
   private let body: BodyReader
@@ -29,7 +29,7 @@ final class EventStream {
   private(set) var retry: ByteText?
 
   init(
-    _ node: Node, _ target: String, lastEventID: ByteText? = nil, fields: String = "",
+    _ node: Node, _ target: String, lastEventID: ByteText? = ByteText?.none, fields: String = "",
     version: String = "HTTP/1.1", receiveBufferBytes: Int32? = nil
   ) throws {
     connection = try RawConnection(port: node.port, receiveBufferBytes: receiveBufferBytes)
