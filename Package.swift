@@ -51,6 +51,7 @@ let package = Package(
     floor(
       "Server",
       on: ["Platform", "Durability", "Store", "Auth", "HTTP", "JSON", "Crypto", "Bytes"]),
+    floor("Simulation", on: ["Durability", "Store", "Crypto", "JSON", "Bytes"]),
     // 6  executables
     .executableTarget(
       name: "dynaswift", dependencies: ["Server", "HTTP", "JSON", "Platform", "Bytes", "CKey"],
@@ -64,7 +65,8 @@ let package = Package(
     tests("HTTPTests", of: ["HTTP", "Bytes"]),
     tests("StoreTests", of: ["Store", "Bytes"]),
     tests("AuthTests", of: ["Auth", "JSON", "Crypto", "Bytes"]),
-    tests("DurabilityTests", of: ["Durability", "Store", "Crypto", "JSON", "Bytes"]),
+    tests(
+      "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
     tests("ServerTests", of: ["Server", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
     tests("EndToEndTests", of: []),

@@ -1,12 +1,16 @@
-/// The 64-bit hash that places a record: the same on every node, in every process, for ever.
+/// The 64-bit hash that places a record: the same on every node of a cluster, in every process.
 ///
 /// Two 64-bit lanes folded by a 64×64→128-bit multiplication (the construction of wyhash, Wang Yi,
 /// public domain); the constants below are this project's own and part of the storage format.
 /// `Swift.Hasher` is seeded per process and must never be used for placement.
 public enum StableHash {
   /// The hash of a record's place: its table and its key, neither of which can be taken for the other.
-  @inlinable public static func record(table: Span<UInt8>, key: Span<UInt8>) -> UInt64 {
-    bytes(key, seed: bytes(table, seed: 0x9e37_79b9_7f4a_7c15))
+  ///
+  /// - Parameter seed: the cluster's own number, so that nobody outside can make keys that collide.
+  @inlinable public static func record(
+    table: Span<UInt8>, key: Span<UInt8>, seed: UInt64
+  ) -> UInt64 {
+    bytes(key, seed: bytes(table, seed: seed))
   }
 
   @inlinable public static func bytes(_ bytes: Span<UInt8>, seed: UInt64) -> UInt64 {
@@ -48,7 +52,8 @@ public enum StableHash {
   }
 
   @inlinable static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    // The factors are mixed in again: a block that makes one of them zero must not forget the rest.
     let product = left.multipliedFullWidth(by: right)
-    return product.low ^ product.high
+    return (left ^ product.low) ^ (right ^ product.high)
   }
 }

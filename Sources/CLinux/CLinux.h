@@ -1,4 +1,5 @@
-// Linux calls that Swift's Glibc module leaves out, because it is built without _GNU_SOURCE.
+// Linux calls that Swift's Glibc module leaves out, because it is built without _GNU_SOURCE,
+// and the few that C offers only as macros or with a variable argument list.
 // Do not define _GNU_SOURCE here: release builds pass with it, debug builds do not.
 #ifndef CLINUX_H
 #define CLINUX_H
@@ -8,10 +9,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <netinet/in.h>
@@ -21,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -41,5 +47,46 @@ int malloc_trim(size_t);
 #define SOCK_NONBLOCK 04000
 #define SOCK_CLOEXEC 02000000
 #endif
+
+// syscall(2) and open(2) take variable arguments, which Swift cannot call.
+
+// Sleeps while *word is `expected`, at most for `timeout` (null: for ever). 0 or an errno.
+static inline int clinux_futex_wait(
+    void *word, uint32_t expected, const struct timespec *timeout) {
+  int saved = errno;
+  long result = syscall(SYS_futex, word, 128 /* FUTEX_WAIT_PRIVATE */, expected, timeout, 0, 0);
+  int code = result == 0 ? 0 : errno;
+  errno = saved;
+  return code;
+}
+
+// Wakes at most `count` of the threads that sleep on `word`.
+static inline void clinux_futex_wake(void *word, int count) {
+  int saved = errno;
+  syscall(SYS_futex, word, 129 /* FUTEX_WAKE_PRIVATE */, count, 0, 0, 0);
+  errno = saved;
+}
+
+// Tells the processor that this is a spin loop.
+static inline void clinux_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("isb");
+#endif
+}
+
+// The thread-safe XSI strerror_r, whichever of the two the headers declare.
+int __xpg_strerror_r(int, char *, size_t);
+
+static inline int clinux_open_at(int folder, const char *path, int flags, mode_t mode) {
+  return openat(folder, path, flags, mode);
+}
+
+static inline int clinux_get_flags(int file) { return fcntl(file, F_GETFL); }
+static inline int clinux_set_flags(int file, int flags) { return fcntl(file, F_SETFL, flags); }
+
+// prctl(2) takes variable arguments.
+static inline int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 #endif

@@ -1,0 +1,70 @@
+internal import CLinux
+internal import Glibc
+
+/// An address as the socket calls take it.
+struct SocketAddress {
+  var storage = sockaddr_storage()
+  var length: socklen_t = 0
+
+  var family: Int32 { Int32(storage.ss_family) }
+
+  @unsafe func withAddress<Result>(
+    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+  ) -> Result {
+    unsafe withUnsafePointer(to: storage) { pointer in
+      // Every kind of socket address begins like sockaddr and fits sockaddr_storage.
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe body($0, length)
+      }
+    }
+  }
+}
+
+extension Socket {
+  /// All TCP addresses of a literal or a name, at least one. Blocks while a name is looked up.
+  static func resolve(
+    _ host: String, port: UInt16, passive: Bool
+  ) throws(SocketError) -> [SocketAddress] {
+    var bare = host[...]
+    if bare.hasPrefix("["), bare.hasSuffix("]") { bare = bare.dropFirst().dropLast() }
+    // An empty name would mean "any" to getaddrinfo; whoever wants that writes 0.0.0.0 or ::.
+    guard !bare.isEmpty, !bare.utf8.contains(0) else {
+      throw .unresolvable(host: host, reason: "it is not a name")
+    }
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_family = AF_UNSPEC
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    unsafe hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)
+    var list: UnsafeMutablePointer<addrinfo>?
+    let code = unsafe getaddrinfo(String(bare), String(port), &hints, &list)
+    guard code == 0 else {
+      let reason =
+        code == EAI_SYSTEM ? SystemError.text(of: errno) : unsafe text(gai_strerror(code))
+      throw .unresolvable(host: host, reason: reason)
+    }
+    defer { unsafe freeaddrinfo(list) }
+
+    var found: [SocketAddress] = []
+    var next = unsafe list
+    while let entry = unsafe next?.pointee {
+      unsafe next = entry.ai_next
+      let size = unsafe Int(entry.ai_addrlen)
+      guard unsafe entry.ai_family == AF_INET || entry.ai_family == AF_INET6,
+        let address = unsafe entry.ai_addr, size <= MemoryLayout<sockaddr_storage>.size
+      else { continue }
+      var copy = SocketAddress()
+      copy.length = socklen_t(size)
+      unsafe withUnsafeMutableBytes(of: &copy.storage) {
+        unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: size))
+      }
+      found.append(copy)
+    }
+    guard !found.isEmpty else { throw .unresolvable(host: host, reason: "it has no address") }
+    return found
+  }
+
+  private static func text(_ message: UnsafePointer<CChar>?) -> String {
+    if let message = unsafe message { return unsafe String(cString: message) }
+    return "unknown"
+  }
+}

@@ -1,0 +1,110 @@
+// One client's connection, as its loop holds it.
+
+import Bytes
+import HTTP
+import JSON
+
+/// What a connection is in the middle of.
+enum ConnectionPhase: UInt8 {
+  /// It reads requests and answers them.
+  case open
+  /// Its answers are ready and wait for a log position to be committed.
+  case held
+  /// A password is being hashed for it on another thread.
+  case waiting
+  /// It is sent a long listing, piece by piece.
+  case listing
+  /// It shows the changes of a key until the client leaves.
+  case streaming
+  /// It was refused; what still comes is thrown away until the client has read why.
+  case lingering
+}
+
+/// The state of a connection. Small where nothing is going on: the buffers own no memory then.
+struct Connection: ~Copyable {
+  let descriptor: Int32
+  /// Tells this connection's events and answers from those of one that had the slot before.
+  let generation: UInt32
+  var phase = ConnectionPhase.open
+  /// The socket may have bytes that were not read.
+  var mayRead = false
+  /// `input` may hold a whole request.
+  var hasRequest = false
+  /// The client has sent its last byte.
+  var isFinished = false
+  /// A password is being hashed for it, whatever else it waits for.
+  var awaitsPassword = false
+  /// Nothing more is answered when `output` is sent.
+  var closesAfterOutput = false
+  /// The close follows a refusal: bytes may be under way that nobody will read.
+  var lingersAfterOutput = false
+  /// The log position that the answers in `output` wait for.
+  var heldFor: UInt64 = 0
+  var heldSince = Instant(nanoseconds: 0)
+  /// Answers in `output` that wait, for the latency that `/stats` shows.
+  var heldRequests: UInt32 = 0
+
+  var parser = RequestParser()
+  /// Bytes received and not yet used: the beginning of a request.
+  var input = ByteBuffer()
+  /// Bytes owed to the client.
+  var output = ByteBuffer()
+  var body: BodyInProgress?
+  var listing: Listing?
+  var stream: Stream?
+
+  init(descriptor: Int32, generation: UInt32) {
+    self.descriptor = descriptor
+    self.generation = generation
+  }
+}
+
+/// A request whose body is still coming.
+final class BodyInProgress {
+  let request: Request
+  let head: [UInt8]
+  var decoder: BodyDecoder
+  var bytes = ByteBuffer()
+  /// How many bytes had come when the deadline was last set.
+  var countAtDeadline = 0
+
+  init(request: Request, head: [UInt8]) {
+    self.request = request
+    self.head = head
+    decoder = BodyDecoder(request.framing)
+  }
+}
+
+/// How the answer to a request is dressed, which outlives the request's bytes.
+struct ReplyStyle {
+  var keepAlive = false
+  var minorVersion: UInt8 = 1
+  var isHead = false
+  var wantsProblem = false
+  /// The `Origin` of a browser's script; empty where there is none.
+  var origin: [UInt8] = []
+}
+
+/// A request on its way through router and endpoint: valid for one call.
+struct Call: ~Escapable {
+  let slot: Int
+  let request: Request
+  let style: ReplyStyle
+  let head: Span<UInt8>
+  let body: Span<UInt8>
+
+  @_lifetime(copy head, copy body)
+  init(
+    slot: Int, request: Request, style: ReplyStyle, head: Span<UInt8>, body: Span<UInt8>
+  ) {
+    self.slot = slot
+    self.request = request
+    self.style = style
+    self.head = head
+    self.body = body
+  }
+
+  /// The bytes of a field, as the parser found it.
+  @_lifetime(copy self)
+  func field(_ range: ByteRange) -> Span<UInt8> { head.extracting(range.range) }
+}

@@ -1,0 +1,307 @@
+// One event loop: a listener, the connections it accepted, and everything they are in the middle of.
+
+import Auth
+import Bytes
+import HTTP
+import Platform
+import Synchronization
+
+/// What all loops of a node share.
+final class NodeContext: Sendable {
+  let configuration: Configuration
+  let database: Database
+  let gates: [LoopGate]
+  let metrics: [LoopMetrics]
+  let passwords: PasswordQueue
+  let logger: Logger
+  let description: NodeDescription
+  let signer: TokenSigner
+
+  init(
+    configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
+    logger: Logger, description: NodeDescription
+  ) {
+    self.configuration = configuration
+    self.database = database
+    self.gates = gates
+    self.passwords = passwords
+    self.logger = logger
+    self.description = description
+    metrics = gates.map { _ in LoopMetrics() }
+    signer = TokenSigner(secret: configuration.tokenSecret)
+  }
+}
+
+/// What a node tells of itself.
+struct NodeDescription: Sendable {
+  let address: [UInt8]
+  /// 16 hexadecimal digits.
+  let nodeID: String
+  let boot: UInt32
+  let started: Instant
+}
+
+/// A data loop, alone on its thread. Its state is one struct, so that touching it costs no checks.
+struct DataLoop: ~Copyable {
+  let node: NodeContext
+  let database: Database
+  let gate: LoopGate
+  let metrics: LoopMetrics
+  let limits: Limits
+  let httpLimits: HTTPLimits
+
+  var poller: Poller
+  var listener: Listener?
+  var connections = Slab<Connection>()
+  var deadlines = Deadlines()
+  var streams = StreamGroups()
+  var commits = CommitQueue()
+  var events: [EventFrame] = []
+  var verifier: TokenVerifier
+  var knownTable = KnownTable()
+
+  /// Bytes just read, of whichever connection is being driven.
+  var scratch = ByteBuffer(capacity: DataLoop.readBytes)
+  /// Answers of the connection that is being driven: they leave in one system call.
+  var output = ByteBuffer(capacity: DataLoop.readBytes)
+  /// The highest log position that the answers in `output` depend on.
+  var outputWaitsFor: UInt64 = 0
+  /// Requests answered into `output`.
+  var outputRequests: UInt32 = 0
+
+  /// Connections that could go on but let others take their turn.
+  var runnable: [UInt64] = []
+  var now = SystemClock.monotonic()
+  var date = DateLine()
+  var nextGeneration: UInt32 = 1
+  /// This turn appended to the log.
+  var hasAppended = false
+  /// Bytes of bodies that are not complete.
+  var bodyBytesInFlight = 0
+  /// No descriptors were left: the listener rests until then.
+  var acceptsAgainAt: Instant?
+  var drainsUntil: Instant?
+
+  static let readBytes = 64 << 10
+  static let listenerToken = UInt64.max
+  static let wakeupToken = UInt64.max - 1
+
+  init(node: NodeContext, index: Int, listener: consuming Listener) throws(SystemError) {
+    let poller = try Poller()
+    let gate = node.gates[index]
+    try poller.add(gate.wakeup.descriptor, token: Self.wakeupToken, events: .readable)
+    try poller.add(listener.descriptor.raw, token: Self.listenerToken, events: .readable)
+    self.poller = poller
+    self.listener = consume listener
+    self.node = node
+    self.gate = gate
+    database = node.database
+    metrics = node.metrics[index]
+    limits = node.configuration.limits
+    var httpLimits = HTTPLimits()
+    httpLimits.headBytesMax = limits.headBytesMax
+    httpLimits.headerFieldsMax = limits.headerFieldsMax
+    httpLimits.bodyBytesMax = limits.bodyBytesMax
+    self.httpLimits = httpLimits
+    verifier = TokenVerifier(secret: node.configuration.tokenSecret)
+  }
+
+  /// Turns until the node has drained.
+  mutating func run() {
+    while !hasDrained {
+      let timeout = sleepMilliseconds()
+      let count = poller.wait(timeoutMilliseconds: timeout)
+      now = SystemClock.monotonic()
+      for index in 0..<count {
+        let (token, events) = poller[index]
+        switch token {
+        case Self.listenerToken: acceptConnections()
+        case Self.wakeupToken: gate.wakeup.drain()
+        default: happened(events, to: token)
+        }
+      }
+      readMailbox()
+      runRunnable()
+      if hasAppended {
+        hasAppended = false
+        database.log.kick()
+      }
+      settle()
+      expireDeadlines()
+    }
+    closeEverything()
+  }
+
+  /// How long the next wait may last: not at all while there is work, else until a deadline is near.
+  private mutating func sleepMilliseconds() -> Int32 {
+    if !runnable.isEmpty { return 0 }
+    if !commits.isEmpty || !events.isEmpty {
+      gate.waitForCommit()
+      // What was committed before the loop asked to be woken is settled now.
+      settle()
+      if !runnable.isEmpty { return 0 }
+    }
+    if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
+    return deadlines.isEmpty ? -1 : 1_000
+  }
+
+  // MARK: Accepting
+
+  private mutating func acceptConnections() {
+    guard let raw = listener?.descriptor.raw else { return }
+    // A bounded number a turn, so that a flood of connections does not starve those that are open.
+    for _ in 0..<64 {
+      switch Socket.accept(raw) {
+      case .accepted(let descriptor, _, _): open(descriptor)
+      case .wouldBlock: return
+      case .exhausted: return restListener()
+      case .failed(let code):
+        node.logger.warn("accept failed", LogField("code", "\(code)"))
+        return restListener()
+      }
+    }
+  }
+
+  private mutating func open(_ descriptor: Int32) {
+    let generation = nextGeneration
+    nextGeneration = nextGeneration &+ 1
+    let slot = connections.insert(Connection(descriptor: descriptor, generation: generation))
+    do throws(SystemError) {
+      try poller.add(
+        descriptor, token: token(slot),
+        events: [.readable, .writable, .peerClosed, .edgeTriggered])
+    } catch {
+      Socket.close(descriptor)
+      _ = connections.remove(slot)
+      return
+    }
+    metrics.connections.store(connections.count, ordering: .relaxed)
+    deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
+  }
+
+  /// Out of descriptors: a listener that stays readable would turn the loop into a busy one.
+  private mutating func restListener() {
+    guard acceptsAgainAt == nil, let raw = listener?.descriptor.raw else { return }
+    acceptsAgainAt = now.advanced(byMilliseconds: 100)
+    _ = try? poller.remove(raw)
+  }
+
+  mutating func wakeListener() {
+    guard let due = acceptsAgainAt, due <= now, let raw = listener?.descriptor.raw else { return }
+    acceptsAgainAt = nil
+    _ = try? poller.add(raw, token: Self.listenerToken, events: .readable)
+  }
+
+  // MARK: Events
+
+  func token(_ slot: Int) -> UInt64 {
+    UInt64(connections[slot].generation) << 32 | UInt64(slot)
+  }
+
+  /// The slot of a token, unless another connection has it by now.
+  func slot(of token: UInt64) -> Int? {
+    let slot = Int(token & 0xffff_ffff)
+    guard connections.contains(slot), connections[slot].generation == UInt32(token >> 32) else {
+      return nil
+    }
+    return slot
+  }
+
+  private mutating func happened(_ events: PollEvents, to token: UInt64) {
+    guard let slot = slot(of: token) else { return }
+    if !events.isDisjoint(with: [.error, .hangup]) { return close(slot) }
+    if !events.isDisjoint(with: [.readable, .peerClosed]) { connections[slot].mayRead = true }
+    if events.contains(.peerClosed), connections[slot].phase == .streaming { return probe(slot) }
+    drive(slot)
+  }
+
+  private mutating func readMailbox() {
+    var messages: [LoopMessage] = []
+    gate.mailbox.take(into: &messages)
+    for message in messages {
+      switch message {
+      case .passwordDone(let outcome): finishLogin(outcome)
+      case .drain: beginDraining()
+      }
+    }
+    gate.takeEvents(into: &events)
+  }
+
+  private mutating func runRunnable() {
+    guard !runnable.isEmpty else { return }
+    let turn = runnable
+    runnable.removeAll(keepingCapacity: true)
+    for token in turn {
+      if let slot = slot(of: token) { drive(slot) }
+    }
+  }
+
+  /// Lets go of everything that waited for a position which is now committed.
+  private mutating func settle() {
+    if commits.isEmpty && events.isEmpty { return }
+    let committed = database.log.committed
+    while let token = commits.next(committed: committed) {
+      guard let slot = slot(of: token), connections[slot].phase == .held else { continue }
+      release(slot)
+    }
+    guard let first = events.first, first.lsn <= committed else { return }
+    var kept: [EventFrame] = []
+    let due = events
+    events.removeAll(keepingCapacity: true)
+    for event in due {
+      if event.lsn <= committed && kept.isEmpty { deliver(event) } else { kept.append(event) }
+    }
+    events.insert(contentsOf: kept, at: 0)
+  }
+
+  private mutating func expireDeadlines() {
+    wakeListener()
+    while let slot = deadlines.expired(.heartbeat, now: now) { beat(slot) }
+    while let slot = deadlines.expired(.linger, now: now) { close(slot) }
+    while let slot = deadlines.expired(.idle, now: now) { close(slot) }
+    while let slot = deadlines.expired(.head, now: now) {
+      refuse(slot, Refusal(408, "the head of the request did not come in time: send it whole"))
+    }
+    while let slot = deadlines.expired(.body, now: now) {
+      refuse(slot, Refusal(408, "the body of the request did not come in time: send it faster"))
+    }
+  }
+
+  // MARK: Closing
+
+  mutating func close(_ slot: Int) {
+    let connection = connections.remove(slot)
+    deadlines.clear(slot)
+    if let stream = connection.stream { forget(stream) }
+    if let body = connection.body { bodyBytesInFlight -= body.bytes.count }
+    Socket.close(connection.descriptor)
+    metrics.connections.store(connections.count, ordering: .relaxed)
+    if acceptsAgainAt != nil { acceptsAgainAt = now }
+  }
+
+  private mutating func beginDraining() {
+    guard drainsUntil == nil else { return }
+    drainsUntil = now.advanced(byMilliseconds: Limits.drainMilliseconds)
+    if let raw = listener?.descriptor.raw { _ = try? poller.remove(raw) }
+    listener = nil
+    acceptsAgainAt = nil
+    for slot in 0..<connections.slotLimit where connections.contains(slot) {
+      switch connections[slot].phase {
+      case .streaming, .lingering: close(slot)
+      case .open where connections[slot].output.isEmpty && connections[slot].body == nil
+        && connections[slot].input.isEmpty && !connections[slot].mayRead:
+        close(slot)
+      case .open, .held, .waiting, .listing: break
+      }
+    }
+  }
+
+  private var hasDrained: Bool {
+    guard let drainsUntil else { return false }
+    return connections.count == 0 || now >= drainsUntil
+  }
+
+  private mutating func closeEverything() {
+    for slot in 0..<connections.slotLimit where connections.contains(slot) { close(slot) }
+  }
+}

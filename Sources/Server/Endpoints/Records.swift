@@ -1,0 +1,198 @@
+// /{table}/key/{key}
+
+import Bytes
+import HTTP
+import JSON
+import Platform
+import Store
+
+extension DataLoop {
+  mutating func record(_ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>) {
+    switch call.request.method {
+    case .get, .head: getRecord(call, table: table, key: key)
+    case .put: putRecord(call, table: table, key: key)
+    case .patch: patchRecord(call, table: table, key: key)
+    case .delete: deleteRecord(call, table: table, key: key)
+    case .options: preflight(call, allow: Self.recordMethods)
+    case .post, .other:
+      guard mayUse(table: table, call) else { return }
+      wrongMethod(call, allow: Self.recordMethods)
+    }
+  }
+
+  static var recordMethods: StaticString { "GET, HEAD, PUT, PATCH, DELETE, OPTIONS" }
+
+  // MARK: Reading
+
+  private mutating func getRecord(
+    _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>
+  ) {
+    guard mayUse(table: table, call), mayUse(key: key, call), let reader = readAccess(call) else {
+      return
+    }
+    guard let id = knownTable.find(table, in: database.tables) else { return noRecord(call) }
+    showRecord(call, database.place(id, name: table, key: key), key: key, reader: reader)
+  }
+
+  /// Answers with a record, straight from the shard into the output.
+  mutating func showRecord(
+    _ call: borrowing Call, _ place: Place, key: Span<UInt8>, reader: OwnerID?
+  ) {
+    let (database, owners) = (database, database.owners)
+    let found = database.read(place, key: key) { record, lsn -> Bool? in
+      outputWaitsFor = max(outputWaitsFor, lsn)
+      guard let record, !record.isTombstone else { return nil }
+      if let reader, reader != record.owner { return false }
+      let owner = owners.bytes(of: record.owner.rawValue)
+      beginHead(
+        call.style, status: 200, contentType: "application/json",
+        contentLength: RecordText.count(record, owner: owner))
+      endHead()
+      if !call.style.isHead { RecordText.append(record, owner: owner, to: &output) }
+      return true
+    }
+    switch found {
+    case true?: closeIfAsked(call.slot, call.style)
+    case false?: notOwner(call)
+    case nil: noRecord(call)
+    }
+  }
+
+  // MARK: Writing
+
+  private mutating func putRecord(
+    _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>
+  ) {
+    guard mayUse(table: table, call), mayUse(key: key, call),
+      let session = requireSession(call)
+    else { return }
+    put(call, table: table, key: key, by: Writer(owner: session.owner, isAdmin: false))
+  }
+
+  mutating func put(
+    _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
+  ) {
+    do throws(JSONError) {
+      let range = try PutBody.value(in: call.body).range
+      let value = call.body.extracting(range)
+      guard value.count <= limits.valueBytesMax else { return refused(call, .valueTooLong) }
+      guard let id = internTable(table) else { return refused(call, .tooManyNames) }
+      do throws(WriteRefusal) {
+        let place = database.place(id, name: table, key: key)
+        let receipt = try database.put(place, key: key, value: value, by: writer)
+        answerWrite(call, receipt, status: 201, value: value)
+      } catch {
+        refused(call, error)
+      }
+    } catch {
+      badJSON(call, error)
+    }
+  }
+
+  private mutating func patchRecord(
+    _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>
+  ) {
+    guard mayUse(table: table, call), mayUse(key: key, call),
+      let session = requireSession(call)
+    else { return }
+    do throws(JSONError) {
+      let element = try JSONValidator.check(call.body)
+      guard element.kind == .object else {
+        return fail(call.slot, call.style, 400, "a PATCH is a JSON object: its members replace or join those of the value")
+      }
+      guard let id = database.tables.find(table) else { return noRecord(call) }
+      let place = database.place(id, name: table, key: key)
+      var merged = ByteBuffer()
+      do throws(WriteRefusal) {
+        let receipt = try database.patch(
+          place, key: key, patch: call.body.extracting(element.range), into: &merged,
+          by: Writer(owner: session.owner, isAdmin: false))
+        answerWrite(call, receipt, status: 200, value: merged.span)
+      } catch {
+        refused(call, error)
+      }
+    } catch {
+      badJSON(call, error)
+    }
+  }
+
+  private mutating func deleteRecord(
+    _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>
+  ) {
+    guard mayUse(table: table, call), mayUse(key: key, call),
+      let session = requireSession(call)
+    else { return }
+    delete(call, table: table, key: key, by: Writer(owner: session.owner, isAdmin: false))
+  }
+
+  mutating func delete(
+    _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
+  ) {
+    guard let id = database.tables.find(table) else { return noRecord(call) }
+    do throws(WriteRefusal) {
+      let receipt = try database.delete(
+        database.place(id, name: table, key: key), key: key, by: writer)
+      waitFor(receipt)
+      reply(call.slot, call.style, "{\"message\":\"Deleted locally\"}")
+    } catch {
+      refused(call, error)
+    }
+  }
+
+  // MARK: Answers
+
+  private mutating func answerWrite(
+    _ call: borrowing Call, _ receipt: WriteReceipt, status: UInt16, value: Span<UInt8>
+  ) {
+    waitFor(receipt)
+    let owners = database.owners
+    let owner = owners.bytes(of: receipt.owner.rawValue)
+    beginHead(
+      call.style, status: status, contentType: "application/json",
+      contentLength: RecordText.count(
+        value: value, version: receipt.version, milliseconds: receipt.milliseconds, owner: owner))
+    endHead()
+    RecordText.append(
+      value: value, version: receipt.version, milliseconds: receipt.milliseconds, owner: owner,
+      to: &output)
+    closeIfAsked(call.slot, call.style)
+  }
+
+  mutating func waitFor(_ receipt: WriteReceipt) {
+    outputWaitsFor = max(outputWaitsFor, receipt.lsn)
+    hasAppended = true
+  }
+
+  private mutating func internTable(_ name: Span<UInt8>) -> TableID? {
+    knownTable.find(name, in: database.tables) ?? database.tables.intern(name)
+  }
+
+  // MARK: Refusals
+
+  mutating func noRecord(_ call: borrowing Call) {
+    fail(call.slot, call.style, 404, "there is no record under this key")
+  }
+
+  mutating func notOwner(_ call: borrowing Call) {
+    fail(call.slot, call.style, 401, "the record belongs to another user: only its owner may do this")
+  }
+
+  mutating func badJSON(_ call: borrowing Call, _ error: JSONError) {
+    fail(call.slot, call.style, 400, "the body: \(error.message) (at byte \(error.offset))")
+  }
+
+  mutating func refused(_ call: borrowing Call, _ refusal: WriteRefusal) {
+    switch refusal {
+    case .notOwner: notOwner(call)
+    case .noRecord: noRecord(call)
+    case .notAnObject:
+      fail(call.slot, call.style, 409, "the value is not an object, so it has no members to change: PUT the whole value")
+    case .valueTooLong:
+      fail(call.slot, call.style, 413, "the value is longer than \(limits.valueBytesMax) bytes (DYNA_LIMIT_VALUE_BYTES)")
+    case .tooManyNames:
+      fail(call.slot, call.style, 507, "a million tables and users are the most that a node knows: use fewer names")
+    case .diskFull:
+      fail(call.slot, call.style, 507, "the disk is full: nothing was written; make room and send it again")
+    }
+  }
+}

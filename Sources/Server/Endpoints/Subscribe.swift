@@ -1,0 +1,136 @@
+// GET /{table}/subscribe/{key}: the changes of a key as Server-Sent Events.
+
+import Bytes
+import HTTP
+import Platform
+import Store
+import Synchronization
+
+extension DataLoop {
+  mutating func subscribe(_ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>) {
+    guard mayUse(table: table, call), mayUse(key: key, call) else { return }
+    switch call.request.method {
+    case .get, .head: break
+    case .options: return preflight(call, allow: "GET, HEAD, OPTIONS")
+    default: return wrongMethod(call, allow: "GET, HEAD, OPTIONS")
+    }
+    guard let reader = readAccess(call) else { return }
+    guard let id = database.tables.intern(table) else { return refused(call, .tooManyNames) }
+    let place = database.place(id, name: table, key: key)
+    if let reader, !isReadable(place, key: key, by: reader) { return notOwner(call) }
+    beginStream(call, place, key: key)
+  }
+
+  /// A key that has no record yet may be watched; one of another owner may not.
+  private func isReadable(_ place: Place, key: Span<UInt8>, by reader: OwnerID) -> Bool {
+    database.read(place, key: key) { record, _ in
+      guard let record, !record.isTombstone else { return true }
+      return record.owner == reader
+    }
+  }
+
+  private mutating func beginStream(_ call: borrowing Call, _ place: Place, key: Span<UInt8>) {
+    // The end of a stream is the end of its connection.
+    var style = call.style
+    style.keepAlive = false
+    beginHead(style, status: 200, contentType: "text/event-stream", contentLength: nil)
+    output.append("Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n")
+    endHead()
+    if style.isHead { return closeIfAsked(call.slot, style) }
+
+    // Registered first, read after: a change falls into the stream, or into what is read, or both.
+    database.watch(place, key: key, loop: gate.index)
+    EventStream.appendRetry(milliseconds: 2_000, to: &output)
+    EventStream.appendComment("subscribed", to: &output)
+    appendMissed(call, place, key: key)
+    connections[call.slot].stream = streams.add(place, key: key, slot: call.slot)
+    connections[call.slot].phase = .streaming
+    metrics.streams.store(streams.count, ordering: .relaxed)
+    deadlines.set(.heartbeat, call.slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
+  }
+
+  /// A client that comes back is told the current state first, if it is newer than what it saw.
+  private mutating func appendMissed(_ call: borrowing Call, _ place: Place, key: Span<UInt8>) {
+    let (database, owners) = (database, database.owners)
+    let seen = RecordText.token(call.field(call.request.lastEventID))
+    let comesBack = !call.request.lastEventID.isEmpty
+    database.read(place, key: key) { record, lsn in
+      outputWaitsFor = max(outputWaitsFor, lsn)
+      guard comesBack, let record else { return }
+      let origin = database.origins[record.origin]
+      let stamp = Stamp(
+        hybridTime: record.hybridTime, node: origin.node, boot: origin.boot,
+        sequence: record.sequence)
+      if let seen, !(seen < stamp) { return }
+      output.append(
+        EventFrame.render(
+          record, stamp: stamp, owner: owners.bytes(of: record.owner.rawValue)))
+    }
+  }
+
+  // MARK: Events
+
+  /// Sends one event to every stream of its key.
+  mutating func deliver(_ event: EventFrame) {
+    guard let group = streams.find(event) else { return }
+    // From the back: a stream that fails is closed, and the last one takes its place.
+    var position = group.slots.count - 1
+    while position >= 0 {
+      if position < group.slots.count { deliver(event, to: Int(group.slots[position])) }
+      position -= 1
+    }
+  }
+
+  private mutating func deliver(_ event: EventFrame, to slot: Int) {
+    guard let stream = connections[slot].stream else { return }
+    guard connections[slot].phase == .streaming, connections[slot].output.isEmpty,
+      stream.backlog.isEmpty
+    else { return stream.enqueue(event) }
+    let bytes = event.bytes
+    switch Socket.write(connections[slot].descriptor, bytes.span) {
+    case .bytes(let count):
+      if count < event.bytes.count { stream.enqueue(event, sent: count) }
+      deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
+    case .wouldBlock: stream.enqueue(event)
+    case .failed: close(slot)
+    }
+  }
+
+  /// Sends what a stream is owed, as far as its client takes it.
+  mutating func pump(_ slot: Int) -> Bool {
+    guard flush(slot), let stream = connections[slot].stream else { return false }
+    while let frame = stream.backlog.first {
+      let bytes = frame.bytes
+      let rest = bytes.span.extracting(stream.sent..<bytes.count)
+      switch Socket.write(connections[slot].descriptor, rest) {
+      case .bytes(let count): stream.advance(count)
+      case .wouldBlock: return false
+      case .failed:
+        close(slot)
+        return false
+      }
+    }
+    return false
+  }
+
+  /// A comment keeps proxies from closing a quiet stream, and finds out who has left.
+  mutating func beat(_ slot: Int) {
+    if connections[slot].output.isEmpty, connections[slot].stream?.backlog.isEmpty == true {
+      connections[slot].output.append(":\n\n")
+      guard flush(slot) || connections.contains(slot) else { return }
+    }
+    deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
+  }
+
+  /// The client sends no more. If it has only closed its half it still wants its events; if it is
+  /// gone, its side answers this comment with a reset, and the stream is closed at once.
+  mutating func probe(_ slot: Int) { beat(slot) }
+
+  /// A stream's connection is closed.
+  mutating func forget(_ stream: Stream) {
+    let key = stream.group.key
+    database.unwatch(stream.place, key: key.span, loop: gate.index)
+    if let moved = streams.remove(stream) { connections[moved].stream?.position = stream.position }
+    metrics.streams.store(streams.count, ordering: .relaxed)
+  }
+}

@@ -1,0 +1,48 @@
+/// What a node accepts at most: every limit of the API, with its unit and its reason.
+///
+/// Each can be set by `DYNA_LIMIT_…` or `--limit-…` (see `Configuration`); the error that a request
+/// meets beyond one names it.
+public struct Limits: Sendable, Equatable {
+  /// 1 KiB: a key is a name, and every key is held twice (record and listing index).
+  public var keyBytesMax = 1024
+  /// 128 B: tables and users are interned for the life of the process.
+  public var nameBytesMax = 128
+  /// 1 MiB: a value is copied while its shard's lock is held.
+  public var valueBytesMax = 1 << 20
+  /// 8 MiB: the body of `POST /{table}/keys`, held whole while it is checked.
+  public var bodyBytesMax = 8 << 20
+  /// 16 KiB a connection: ten thousand half-sent requests hold at most 164 MB.
+  public var headBytesMax = 16 << 10
+  /// 100 header fields: browsers send about twenty.
+  public var headerFieldsMax = 100
+
+  /// 10 s from the first byte of a head to its last.
+  public var headSeconds: UInt64 = 10
+  /// 30 s for each 16 KiB of a body: slower than half a kilobyte a second is a stalled sender.
+  public var bodySeconds: UInt64 = 30
+  /// 60 s without a request, or without a byte taken by a client that is owed an answer.
+  public var idleSeconds: UInt64 = 60
+
+  public init() {}
+
+  /// Bytes of a body that renew its deadline.
+  static let bodyProgressBytes = 16 << 10
+  /// 256 MiB of request bodies in flight over all connections; beyond it bodies answer `503`.
+  static let bodiesInFlightBytesMax = 256 << 20
+  /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
+  static let listingPieceBytes = 64 << 10
+  /// What a connection may be owed before it is asked to read: pipelined requests wait until then.
+  static let outputBytesMax = 256 << 10
+  /// Events that wait for one slow stream; beyond it they are folded to the newest.
+  static let streamBacklogBytesMax = 64 << 10
+  /// A comment this often keeps proxies from closing a quiet stream.
+  static let streamHeartbeatSeconds: UInt64 = 15
+  /// After a refusal the connection reads on for so long, that the client can read why.
+  static let lingerSeconds: UInt64 = 2
+  /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.
+  static let passwordQueueMax = 256
+  /// How long a stop waits for requests in flight.
+  static let drainMilliseconds: UInt64 = 800
+  /// How long the checkpoint of a clean stop may take; what it leaves is in the log.
+  static let lastCheckpointMilliseconds: UInt64 = 700
+}

@@ -1,0 +1,53 @@
+// How other threads reach a data loop.
+
+import Platform
+import Synchronization
+
+/// What one loop is told by the rest of the house.
+enum LoopMessage: Sendable {
+  /// A password was hashed or checked.
+  case passwordDone(PasswordOutcome)
+  /// The node stops: finish what is in flight.
+  case drain
+}
+
+/// The door of one data loop: a mailbox, the events for its streams, and a way to wake it.
+final class LoopGate: Sendable {
+  let index: Int
+  let wakeup: Wakeup
+  let mailbox: Mailbox<LoopMessage>
+  private let events = Locked<[EventFrame]>([])
+  private let waits = Atomic<Bool>(false)
+  private let hasEvents = Atomic<Bool>(false)
+
+  init(index: Int) throws(SystemError) {
+    self.index = index
+    wakeup = try Wakeup()
+    mailbox = Mailbox(wakeup: wakeup)
+  }
+
+  /// Leaves an event for this loop's streams. Called under the lock of the record's shard, which
+  /// keeps the events of a key in order; the commit that makes it due wakes the loop.
+  func post(_ event: EventFrame) {
+    events.withLock { $0.append(event) }
+    hasEvents.store(true, ordering: .releasing)
+    waits.store(true, ordering: .sequentiallyConsistent)
+  }
+
+  /// Moves what was posted to the end of `target`.
+  func takeEvents(into target: inout [EventFrame]) {
+    guard hasEvents.exchange(false, ordering: .acquiringAndReleasing) else { return }
+    events.withLock { events in
+      target.append(contentsOf: events)
+      events.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Asks to be woken by the next commit. The loop looks once more at what is committed after this
+  /// and before it sleeps, so no commit is missed.
+  func waitForCommit() { waits.store(true, ordering: .sequentiallyConsistent) }
+
+  func wakeIfWaiting() {
+    if waits.exchange(false, ordering: .sequentiallyConsistent) { wakeup.wake() }
+  }
+}
