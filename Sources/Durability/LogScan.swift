@@ -21,10 +21,7 @@ struct LogScan: ~Copyable {
     apply: (LogEntryView) -> Void
   ) throws {
     let name = LogSegment.name(header.number)
-    guard header.firstLSN == nextLSN else {
-      throw RecoveryError.damaged(
-        segment: name, offset: 0, detail: "entries before this segment are missing")
-    }
+    precondition(header.firstLSN == nextLSN, "the segment before ends where this one begins")
     var cipher = try LogFrameCipher(segment: header, keyring: keyring)
     var entries = ByteBuffer()
     var offset = LogSegment.framesOffset
@@ -39,7 +36,7 @@ struct LogScan: ~Copyable {
       number += 1
     }
     if let successor, nextLSN != successor {
-      throw RecoveryError.damaged(segment: name, offset: offset, detail: "a frame is not whole")
+      throw RecoveryError.damaged(segment: name, offset: offset, detail: "entries before the next segment are missing or not whole")
     }
     if successor == nil { try judge(segment, from: offset, number: number, seed: cipher.seed, name) }
     report.lastLSN = nextLSN - 1

@@ -26,6 +26,21 @@ struct LogDamageTests {
     }
   }
 
+  @Test("a flipped byte in what recovery wrote anew is refused as well")
+  func rewritten() throws {
+    var image = try LogImage(entries: 40, certified: false)
+    image = LogImage(image, on: try image.recover().disk)
+    let last = try #require(try image.segments().last)
+    let frames = try image.frames().filter { $0.segment == last && $0.count > 0 }
+    #expect(frames.count > 5)
+    for frame in frames {
+      #expect(throws: RecoveryError.self) {
+        _ = try image.recover { LogImage.flip($0, last, at: frame.offset + 40) }
+      }
+    }
+    #expect(try image.recover().found == image.values)
+  }
+
   @Test("damage leaves the directory as it was")
   func untouched() throws {
     let image = try LogImage(entries: 40)
