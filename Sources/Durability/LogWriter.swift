@@ -92,7 +92,8 @@ public struct LogWriter<D: Disk>: ~Copyable {
       }
       precondition(offset == entries.count, "as many entries as were announced")
     } catch {
-      failure = error
+      // Without room nothing was half done: what is behind `lastLSN` can be committed later.
+      if error != .outOfSpace { failure = error }
       throw error
     }
   }

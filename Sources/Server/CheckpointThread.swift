@@ -32,6 +32,7 @@ struct CheckpointThread: ~Copyable {
   private let logger: Logger
   private var checkpointer: Checkpointer
   private var lastCheckpoint = SystemClock.monotonic()
+  /// The log position that storage.db holds.
   private var lastPosition: UInt64
   private var lastSnapshot = SystemClock.monotonic()
 
@@ -43,9 +44,10 @@ struct CheckpointThread: ~Copyable {
   /// Deleted keys are remembered for a day, so that the version of one that comes back goes on.
   private static let tombstoneMilliseconds: UInt64 = 86_400_000
 
+  /// - Parameter position: up to where storage.db holds the log already.
   init(
     gate: CheckpointGate, database: Database, checkpointer: consuming Checkpointer,
-    snapshots: Snapshots, snapshotMinutes: UInt64, logger: Logger
+    position: UInt64, snapshots: Snapshots, snapshotMinutes: UInt64, logger: Logger
   ) {
     self.gate = gate
     self.database = database
@@ -54,7 +56,7 @@ struct CheckpointThread: ~Copyable {
     self.snapshots = snapshots
     snapshotMilliseconds = snapshotMinutes * 60_000
     self.logger = logger
-    lastPosition = log.committed
+    lastPosition = position
   }
 
   /// Works until the gate closes, then ends the log: empty if all of it is in the last checkpoint.

@@ -211,6 +211,7 @@ struct DataLoop: ~Copyable {
     guard let slot = slot(of: token) else { return }
     if !events.isDisjoint(with: [.error, .hangup]) { return close(slot) }
     if !events.isDisjoint(with: [.readable, .peerClosed]) { connections[slot].mayRead = true }
+    if events.contains(.peerClosed) { connections[slot].endsInput = true }
     if events.contains(.peerClosed), connections[slot].phase == .streaming { return probe(slot) }
     drive(slot)
   }

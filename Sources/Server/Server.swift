@@ -10,6 +10,7 @@ import Synchronization
 /// A running node.
 public enum Server {
   public static let version = "0.1.0"
+  private static let keyBytes = 32
 
   /// Why a node did not start: one line for stderr, and the exit code.
   public struct StartError: Error {
@@ -81,10 +82,14 @@ public enum Server {
         code: .cannotStart)
     }
     do throws(FileError) {
-      return try Machine.readWholeFile(path, limit: 4_096)
+      let key = try Machine.readWholeFile(path, limit: 4_096)
+      if key.count == keyBytes { return key }
     } catch {
       throw StorageError(message: "DYNA_ENCRYPTION_KEY_FILE: \(error)", code: .cannotStart)
     }
+    throw StorageError(
+      message: "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+      code: .cannotStart)
   }
 
   private static func serve(
@@ -123,7 +128,8 @@ public enum Server {
     let checkpointer = Checkpointer(
       database: database, keyring: storage.keyring, store: checkpoint)
     let threads = try startThreads(
-      node, storage, recovered, checkpointer, snapshots, &listeners)
+      node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
+      &listeners)
     logger.info(
       "listening", LogField("version", version), LogField("address", address),
       LogField("data", storage.directory), LogField("durability", configuration.durability.rawValue),
@@ -144,22 +150,25 @@ public enum Server {
 
   private static func startThreads(
     _ node: NodeContext, _ storage: borrowing Storage, _ recovered: RecoveryReport,
-    _ checkpointer: consuming Checkpointer, _ snapshots: Snapshots,
+    _ checkpointer: consuming Checkpointer, position: UInt64, _ snapshots: Snapshots,
     _ listeners: inout Slab<Listener>
   ) throws(StorageError) -> NodeThreads {
     let configuration = node.configuration
     let writer = LogWriter(
       disk: storage.disk, keyring: storage.keyring, identity: storage.identity,
       recovered: recovered)
-    let log = Handover(
-      LogThread(
-        log: node.database.log, writer: writer, disk: storage.disk,
-        durability: configuration.durability, logger: node.logger))
+    var logThread = LogThread(
+      log: node.database.log, writer: writer, disk: storage.disk,
+      durability: configuration.durability, logger: node.logger)
+    do throws(LogError) { try logThread.begin() } catch {
+      throw StorageError(message: "\(error)", code: .diskFailed)
+    }
+    let log = Handover(logThread)
     let gate = CheckpointGate()
     let checkpoint = Handover(
       CheckpointThread(
-        gate: gate, database: node.database, checkpointer: checkpointer, snapshots: snapshots,
-        snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
+        gate: gate, database: node.database, checkpointer: checkpointer, position: position,
+        snapshots: snapshots, snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
     let passwords = Handover(
       PasswordThread(
         queue: node.passwords, database: node.database, gates: node.gates,
