@@ -37,6 +37,8 @@ public struct Limits: Sendable, Equatable {
   static let streamBacklogBytesMax = 64 << 10
   /// A comment this often keeps proxies from closing a quiet stream.
   static let streamHeartbeatSeconds: UInt64 = 15
+  /// Descriptors that connections never take: log, storage.db, snapshots, and the loops' own.
+  static let ownDescriptors: UInt64 = 48
   /// After a refusal the connection reads on for so long, that the client can read why.
   static let lingerSeconds: UInt64 = 2
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.

@@ -28,7 +28,7 @@ public enum Server {
   ) throws(StartError) {
     let started = SystemClock.monotonic()
     let logger = Logger(level: LogLevel(configuration.logLevel) ?? .info)
-    _ = Machine.raiseDescriptorLimit()
+    let descriptors = Machine.raiseDescriptorLimit().soft
     if configuration.tokenSecret.count < 16 {
       logger.warn("JWT_SECRET is shorter than 16 bytes: whoever guesses it can be any user")
     }
@@ -41,7 +41,8 @@ public enum Server {
       let key = try readKey(file: configuration.encryptionKeyFile, embedded: embeddedKey)
       let storage = try Storage.open(configuration.dataDirectory, keyEncryptionKey: key)
       try serve(
-        configuration, storage, &listeners, port: port, logger: logger, started: started)
+        configuration, storage, &listeners, port: port, descriptors: descriptors, logger: logger,
+        started: started)
     } catch {
       throw StartError(message: error.message, code: error.code)
     }
@@ -94,7 +95,8 @@ public enum Server {
 
   private static func serve(
     _ configuration: Configuration, _ storage: borrowing Storage,
-    _ listeners: inout Slab<Listener>, port: UInt16, logger: Logger, started: Instant
+    _ listeners: inout Slab<Listener>, port: UInt16, descriptors: UInt64, logger: Logger,
+    started: Instant
   ) throws(StorageError) {
     let identity = storage.identity
     let gates = try makeGates(listeners.count)
@@ -123,7 +125,8 @@ public enum Server {
       logger: logger,
       description: NodeDescription(
         address: Array(address.utf8), nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
-        boot: identity.boot, started: started))
+        boot: identity.boot, started: started),
+      descriptors: descriptors)
 
     let checkpointer = Checkpointer(
       database: database, keyring: storage.keyring, store: checkpoint)
