@@ -14,8 +14,13 @@ final class EventFrame: Sendable {
   let hash: UInt64
   let table: TableID
   let key: [UInt8]
+  /// Whose record it is, or was.
+  let owner: OwnerID
 
-  init(bytes: [UInt8], lsn: UInt64, hash: UInt64, table: TableID, key: [UInt8]) {
+  init(
+    bytes: [UInt8], lsn: UInt64, hash: UInt64, table: TableID, key: [UInt8], owner: OwnerID
+  ) {
+    self.owner = owner
     self.bytes = bytes
     self.lsn = lsn
     self.hash = hash

@@ -31,6 +31,8 @@ public struct Limits: Sendable, Equatable {
   static let bodiesInFlightBytesMax = 256 << 20
   /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
   static let listingPieceBytes = 64 << 10
+  /// Keys that a piece looks at: where none of them has anything to show, others take their turn.
+  static let listingLooksMax = 4_096
   /// What a connection may be owed before it is asked to read: pipelined requests wait until then.
   static let outputBytesMax = 256 << 10
   /// Events that wait for one slow stream; beyond it they are folded to the newest.
