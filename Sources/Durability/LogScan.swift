@@ -5,6 +5,8 @@ struct LogScan: ~Copyable {
   private let appliedLSN: UInt64
   /// The entry that must come next.
   private var nextLSN: UInt64
+  /// Bytes of the segment that was read last up to the end of its last whole frame.
+  private(set) var wholeBytes = 0
   var report = RecoveryReport()
 
   init(appliedLSN: UInt64, nextLSN: UInt64?) {
@@ -39,6 +41,7 @@ struct LogScan: ~Copyable {
       throw RecoveryError.damaged(segment: name, offset: offset, detail: "entries before the next segment are missing or not whole")
     }
     if successor == nil { try judge(segment, from: offset, number: number, seed: cipher.seed, name) }
+    wholeBytes = offset
     report.lastLSN = nextLSN - 1
     report.segments.append(
       RecoveryReport.Segment(
@@ -81,6 +84,11 @@ struct LogScan: ~Copyable {
   ) throws {
     let tail = LogTail.examine(
       segment, from: offset, nextLSN: nextLSN, number: number, seed: seed)
+    if tail.isSealedOtherwise {
+      throw RecoveryError.damaged(
+        segment: name, offset: offset,
+        detail: "a frame is whole but sealed with another key than keyring.json holds")
+    }
     if tail.isCertified {
       throw RecoveryError.damaged(
         segment: name, offset: offset, detail: "a frame is not whole, and was durable")

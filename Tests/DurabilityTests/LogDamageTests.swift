@@ -187,9 +187,9 @@ struct LogDamageTests {
     #expect(report.torn?.bytes == 2 * length)
   }
 
-  @Test("another data key opens nothing")
-  func wrongKey() throws {
-    let image = try LogImage(entries: 30)
+  @Test("another data key opens nothing, and cuts nothing", arguments: [1, 30])
+  func wrongKey(entries: Int) throws {
+    let image = try LogImage(entries: entries, certified: false)
     let other = try Keyring.open(
       SimulatedDisk(seed: 3), keyEncryptionKey: Fixed.keyEncryptionKey,
       random: Fixed.counting(from: 1))
