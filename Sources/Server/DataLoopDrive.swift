@@ -281,8 +281,20 @@ extension DataLoop {
       ? .waiting
       : connections[slot].stream != nil
         ? .streaming : connections[slot].listing != nil ? .listing : .open
-    restIdle(slot)
+    renewDeadline(slot)
     drive(slot)
+  }
+
+  /// Who is held waits for us, without a deadline: from here on the one that was interrupted runs.
+  private mutating func renewDeadline(_ slot: Int) {
+    switch connections[slot].phase {
+    case .streaming:
+      deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
+    case .open where connections[slot].body != nil:
+      deadlines.set(.body, slot, due: now.advanced(bySeconds: limits.bodySeconds))
+    case .open where connections[slot].parser.isInsideMessage: waitForHead(slot)
+    case .open, .listing, .held, .waiting, .lingering: restIdle(slot)
+    }
   }
 
   /// Sends what the connection is owed; false where it must wait or is gone.
