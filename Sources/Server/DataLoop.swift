@@ -122,11 +122,9 @@ struct DataLoop: ~Copyable {
       }
       readMailbox()
       runRunnable()
-      if hasAppended {
-        hasAppended = false
-        database.log.kick()
-      }
+      kickLog()
       settle()
+      kickLog()
       expireDeadlines()
     }
     closeEverything()
@@ -139,10 +137,19 @@ struct DataLoop: ~Copyable {
       gate.waitForCommit()
       // What was committed before the loop asked to be woken is settled now.
       settle()
+      kickLog()
       if !runnable.isEmpty { return 0 }
     }
     if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
     return deadlines.isEmpty ? -1 : 1_000
+  }
+
+  /// Sets the log to work on what was appended. Answers that are let go make room for further
+  /// requests, so this comes before they are and after.
+  private mutating func kickLog() {
+    guard hasAppended else { return }
+    hasAppended = false
+    database.log.kick()
   }
 
   // MARK: Accepting
