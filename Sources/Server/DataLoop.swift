@@ -218,8 +218,11 @@ struct DataLoop: ~Copyable {
     guard let slot = slot(of: token) else { return }
     if !events.isDisjoint(with: [.error, .hangup]) { return close(slot) }
     if !events.isDisjoint(with: [.readable, .peerClosed]) { connections[slot].mayRead = true }
-    if events.contains(.peerClosed) { connections[slot].endsInput = true }
-    if events.contains(.peerClosed), connections[slot].phase == .streaming { return probe(slot) }
+    // From the first time on every event says so.
+    if events.contains(.peerClosed), !connections[slot].endsInput {
+      connections[slot].endsInput = true
+      if connections[slot].phase == .streaming { probe(slot) }
+    }
     drive(slot)
   }
 
