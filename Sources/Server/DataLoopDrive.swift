@@ -167,7 +167,7 @@ extension DataLoop {
       }
     }
     guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
-      refuseInTurn(slot, Refusal(503, "too many bodies are on their way: try again in a moment"))
+      refuseInTurn(slot, tooManyBodies)
       return bytes.count
     }
     if request.expectContinue, bytes.count == request.headBytes {
@@ -181,6 +181,12 @@ extension DataLoop {
   /// Feeds a body that comes in pieces; dispatches its request when it is whole.
   private mutating func continueBody(_ slot: Int, _ bytes: Span<UInt8>) -> Int {
     guard let body = connections[slot].body else { return 0 }
+    // Asked for each piece: when the bodies began they had no bytes.
+    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+      dropBody(slot)
+      refuseInTurn(slot, tooManyBodies)
+      return bytes.count
+    }
     let before = body.bytes.count
     let (used, outcome) = body.decoder.decode(
       bytes, into: &body.bytes, bodyBytesMax: limits.bodyBytesMax)
