@@ -79,7 +79,8 @@ struct CheckpointThread: ~Copyable {
   private mutating func checkpoint(_ now: Instant) {
     lastCheckpoint = now
     guard log.appended != lastPosition else { return }
-    switch write(deadline: nil) {
+    let gate = gate
+    switch write(until: { gate.isClosing }) {
     case .finished(let position): log.recycle(through: position)
     case .interrupted: break
     case .outOfSpace:
@@ -87,11 +88,11 @@ struct CheckpointThread: ~Copyable {
     }
   }
 
-  private mutating func write(deadline: Instant?) -> Checkpointer.Outcome {
+  private mutating func write(until shouldStop: () -> Bool) -> Checkpointer.Outcome {
     let start = SystemClock.monotonic()
     collectTombstones()
     do throws(CheckpointStoreError) {
-      let outcome = try checkpointer.run(deadline: deadline)
+      let outcome = try checkpointer.run(until: shouldStop)
       if case .finished(let position) = outcome {
         lastPosition = position
         logger.debug(
@@ -118,7 +119,8 @@ struct CheckpointThread: ~Copyable {
 
   private func takeSnapshot() {
     do throws(SnapshotError) {
-      let (name, summary) = try snapshots.take(of: database)
+      guard let (name, summary) = try snapshots.take(of: database, until: { gate.isClosing })
+      else { return }
       logger.info(
         "snapshot written", LogField("file", name), LogField("records", "\(summary.records)"))
     } catch {
@@ -130,7 +132,7 @@ struct CheckpointThread: ~Copyable {
   private consuming func finish() {
     let deadline = SystemClock.monotonic().advanced(byMilliseconds: Limits.lastCheckpointMilliseconds)
     var isWhole = log.appended == lastPosition
-    if !isWhole, case .finished(let position) = write(deadline: deadline) {
+    if !isWhole, case .finished(let position) = write(until: { SystemClock.monotonic() >= deadline }) {
       isWhole = position == log.appended
     }
     do throws(CheckpointStoreError) {

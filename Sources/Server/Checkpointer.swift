@@ -21,7 +21,7 @@ struct Checkpointer: ~Copyable {
   enum Outcome {
     /// Everything up to this log position is in the file.
     case finished(UInt64)
-    /// The time was up; what is missing is still in the log.
+    /// It was told to stop; what is missing is still in the log.
     case interrupted
     case outOfSpace
   }
@@ -37,7 +37,11 @@ struct Checkpointer: ~Copyable {
   }
 
   /// Brings the file up to the state that the store had when the call began, or a newer one.
-  mutating func run(deadline: Instant? = nil) throws(CheckpointStoreError) -> Outcome {
+  ///
+  /// - Parameter shouldStop: asked before each shard. What was written until then stays written.
+  mutating func run(
+    until shouldStop: () -> Bool = { false }
+  ) throws(CheckpointStoreError) -> Outcome {
     // A write is given its position and applied under one hold of its shard's lock: what has a
     // position by now is seen when its shard is visited.
     let position = database.log.appended
@@ -45,7 +49,7 @@ struct Checkpointer: ~Copyable {
     do throws(CheckpointStoreError) {
       var isOpen = false
       for shard in 0..<Shard.count {
-        if let deadline, SystemClock.monotonic() >= deadline {
+        if shouldStop() {
           if isOpen { try endTransaction() }
           return .interrupted
         }
