@@ -64,7 +64,8 @@
     unsafe append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  /// The UTF-8 bytes of a string.
+  /// The UTF-8 bytes of a string. A literal goes to `append(_: StaticString)`, which costs no string.
+  @_disfavoredOverload
   public mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { unsafe append($0) }

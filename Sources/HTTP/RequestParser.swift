@@ -5,6 +5,8 @@
 /// it is cut. What is wrong is refused with the byte that makes it wrong, not at the end: the same
 /// bytes have the same outcome, whole or in pieces, whatever follows them.
 public struct RequestParser: Sendable {
+  public typealias Outcome = ParseOutcome
+
   private enum Phase: UInt8 { case start, method, target, version, fields }
 
   private var phase = Phase.start

@@ -83,12 +83,17 @@ extension Machine {
   }
 
   /// Writes all bytes where the descriptor stands, in as many calls as it takes.
+  /// Writes to an open descriptor, such as the standard output. What cannot be written is lost.
+  public static func write(_ bytes: Span<UInt8>, to descriptor: Int32) {
+    try? writeAll(descriptor, bytes)
+  }
+
   static func writeAll(_ descriptor: Int32, _ bytes: Span<UInt8>) throws(SystemError) {
     var offset = 0
     while offset < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { source in
         retryingInterrupts {
-          unsafe write(descriptor, source.baseAddress! + offset, source.count - offset)
+          unsafe Glibc.write(descriptor, source.baseAddress! + offset, source.count - offset)
         }
       }
       guard count > 0 else { throw .last("write") }

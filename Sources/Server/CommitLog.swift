@@ -34,6 +34,10 @@ final class CommitLog: Sendable {
   private let durable = Atomic<UInt64>(0)
   private let newest = Atomic<UInt64>(0)
   private let isLow = Atomic<Bool>(false)
+  private let recyclable = Atomic<UInt64>(0)
+  private let segments = Atomic<Int>(0)
+  private let closing = Atomic<Bool>(false)
+  private let emptied = Atomic<Bool>(false)
   private let thread = Waiter()
   private let gates: [LoopGate]
 
@@ -93,7 +97,36 @@ final class CommitLog: Sendable {
   /// Sets the log thread to work; called once a turn by a loop that appended.
   func kick() { thread.notify() }
 
+  // MARK: The checkpoint's side
+
+  /// Bytes of the segments on disk.
+  var segmentBytes: Int { segments.load(ordering: .relaxed) }
+
+  /// A committed checkpoint holds everything up to `position`: its segments may go.
+  func recycle(through position: UInt64) {
+    recyclable.store(position, ordering: .releasing)
+    thread.notify()
+  }
+
+  /// Ends the log thread once everything is written. With `deleteAll` a committed checkpoint holds
+  /// every entry, and no segment stays.
+  func close(deleteAll: Bool) {
+    emptied.store(deleteAll, ordering: .releasing)
+    closing.store(true, ordering: .releasing)
+    thread.notify()
+  }
+
   // MARK: The log thread's side
+
+  var isClosing: Bool { closing.load(ordering: .acquiring) }
+  var closesEmpty: Bool { emptied.load(ordering: .acquiring) }
+
+  func takeRecyclable() -> UInt64? {
+    let position = recyclable.exchange(0, ordering: .acquiring)
+    return position == 0 ? nil : position
+  }
+
+  func report(segmentBytes: Int) { segments.store(segmentBytes, ordering: .relaxed) }
 
   /// Sleeps until there is something to write, or `milliseconds` have gone by.
   func waitForWork(milliseconds: UInt64) { _ = thread.wait(milliseconds: milliseconds) }

@@ -159,7 +159,7 @@ public struct Configuration: Sendable {
   }
 
   /// `host:port` or `[v6]:port`.
-  static func splitAddress(_ text: String) -> (host: String, port: UInt16)? {
+  public static func splitAddress(_ text: String) -> (host: String, port: UInt16)? {
     guard let colon = text.lastIndex(of: ":") else { return nil }
     var host = text[..<colon]
     let digits = text[text.index(after: colon)...]

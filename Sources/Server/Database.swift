@@ -143,16 +143,20 @@ final class Database: Sendable {
 
   /// Takes a record from disk; the record is as durable as it was.
   func restore(_ record: consuming Record, hash: UInt64, fromLog: Bool) -> Applied {
-    let hybridTime = record.view.hybridTime
-    clock.withLock { clock in
-      if hybridTime > clock.last { clock = HybridClock(last: hybridTime) }
-    }
+    raiseClock(to: record.view.hybridTime)
     var record = Optional(record)
     return shards.withLock(Shard.index(of: hash)) { cell in
       guard let record = record.take() else { preconditionFailure("a lock runs its body once") }
       return fromLog
         ? cell.shard.apply(record, hash: hash, originOrder: origins.isBefore)
         : cell.shard.load(record, hash: hash, originOrder: origins.isBefore)
+    }
+  }
+
+  /// No time up to this one is given out again.
+  func raiseClock(to hybridTime: UInt64) {
+    clock.withLock { clock in
+      if hybridTime > clock.last { clock = HybridClock(last: hybridTime) }
     }
   }
 

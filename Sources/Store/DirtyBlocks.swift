@@ -1,4 +1,4 @@
-/// Which blocks of a shard have changed since they were last written to the checkpoint: one bit each.
+/// Which blocks of a shard have changed since they were last written to the checkpoint: a bit each.
 struct DirtyBlocks {
   private var words: [UInt64] = []
   private let blockCount: Int

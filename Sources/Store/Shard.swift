@@ -59,8 +59,8 @@
   ///   - originOrder: whether the first origin's (node, boot) is less than the second's. Asked only
   ///     for two different origins at one hybrid time.
   ///   - ownerOrder: whether the first owner's name is less than the second's. Asked only for
-  ///     conflicting twins that differ in nothing else; the numbers' order, which is the default, is
-  ///     this process's own.
+  ///     conflicting twins that differ in nothing else. The default, the order of the numbers, is
+  ///     this process's own: pass the names' where several nodes have to agree.
   public mutating func apply(
     _ write: consuming Record, hash: UInt64, originOrder: (OriginID, OriginID) -> Bool,
     ownerOrder: (OwnerID, OwnerID) -> Bool = { $0.rawValue < $1.rawValue }

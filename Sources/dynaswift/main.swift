@@ -1,1 +1,15 @@
-print("dynaswift")
+// The binary: a node, and the commands beside it. Each verb has a file of its own.
+
+import Platform
+
+Signals.block()
+let words = Machine.arguments
+
+switch words.first {
+case nil, "help", "--help", "-h": Help.run()
+case "version", "--version": Version.run()
+case "serve": Serve.run(Array(words.dropFirst()))
+case "health": Health.run(Array(words.dropFirst()))
+case "snapshot": Snapshot.run(Array(words.dropFirst()))
+default: Serve.run(words)
+}

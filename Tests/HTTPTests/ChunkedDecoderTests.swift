@@ -37,7 +37,8 @@ struct ChunkedDecoderTests {
       "00000000000000005\r\nhello\r\n",
       "5\nhello\r\n", "5\rhello\r\n", "5\r\rhello\r\n", "5\r\nhello\n0\r\n\r\n",
       "5\r\nhello\r0\r\n\r\n",
-      "5\r\nhelloX\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhell\r\n0\r\n\r\n", "5\r\nhello\r\n\r\n",
+      "5\r\nhelloX\r\n", "5\r\nhelloX\n", "5\r\nhello\n\n", "5\r\nhello0\r\n\r\n",
+      "5\r\nhell\r\n0\r\n\r\n", "5\r\nhello\r\n\r\n",
       "5\r\nhello\r\n0\n\n", "5\r\nhello\r\n0\r\n\n", "0\r\n\rX", "0\n\r\n", "0\r\n\n",
       "0\r\r\n\r\n",
       "5\0\r\nhello\r\n", "5\u{b}\r\nhello\r\n", "5;\r\nhello\r\n", "5;;a\r\nhello\r\n",
@@ -86,6 +87,7 @@ struct ChunkedDecoderTests {
   func sizeLine() {
     let name = String(repeating: "a", count: 253)
     #expect(decodedChunks("0;\(name)\r\n\r\n")?.outcome == .finished)
+    #expect(decodedChunks("1;\(name)\r\na\r\n0;\(name)\r\n\r\n")?.outcome == .finished)
     #expect(decodedChunks("0;\(name)a\r\n\r\n")?.outcome == .refused(.chunkLineTooLong))
     #expect(decodedChunks("5;\(name)aaa")?.outcome == .refused(.chunkLineTooLong))
   }

@@ -73,13 +73,28 @@ struct FieldLinesTests {
       ("GET / HTTP/1.1\r\nA: b\r\n", " "), ("GET / HTTP/1.1\r\n", ":"), ("GE", "\0"),
       ("GET /%", "x"), ("GET /a", "\u{7f}"), ("GET / HTTP/1.", "x"), ("GET / HTTP/2.0\r", "\n"),
       ("GET / HTTP/1.1\r\nContent-Length: x\r", "\n"), ("GET / HTTP/1.1\r\nHost: a b\r", "\n"),
-      ("GET / HTTP/1.1\r\nA: b\r", "A"),
+      ("GET / HTTP/1.1\r\nA: b\r", "A"), ("GET ", " "),
     ] {
       let bytes = Array((sound + wrong).utf8)
       #expect(Verdict(parseWhole(Array(sound.utf8)).outcome) == .incomplete)
       #expect(Verdict(parseWhole(bytes).outcome) != .incomplete)
       #expect(parseByteByByte(bytes).used == bytes.count)
     }
+  }
+
+  @Test(
+    "are refused with what is wrong",
+    arguments: zip(
+      [
+        " A: b\r\n", "\tA: b\r\n", "A : b\r\n", ": b\r\n", "A(: b\r\n", "A: b\n", "A: \0\r\n",
+        "A: b\rC",
+      ],
+      [
+        Refusal.foldedLine, .foldedLine, .spaceBeforeColon, .emptyFieldName, .invalidFieldName,
+        .bareLineFeed, .invalidFieldValue, .bareCarriageReturn,
+      ]))
+  func messages(lines: String, refusal: Refusal) {
+    #expect(parseWhole(Self.head(lines)).outcome == .refused(refusal))
   }
 
   @Test("lend their values without the white space around them")

@@ -66,7 +66,7 @@ struct RequestMeaningTests {
       ("Accept: application/problem+json;q=0.001\r\n", true),
       ("Accept: application/problem+jsonx\r\n", false),
       ("Accept: text/plain;a=\",application/problem+json,\"\r\n", false),
-      ("Accept: text/plain;a=\"\\\",application/problem+json\"\r\n", false),
+      ("Accept: text/plain;a=\"\\\",application/problem+json,\"\r\n", false),
     ])
   func problemDetails(lines: String, expected: Bool) {
     #expect(parsed(Self.head(lines))?.acceptsProblemJSON == expected)

@@ -17,20 +17,28 @@ struct JSONCursorTests {
     let document = bytes(document)
     var cursor = JSONCursor(try checked(document))
     var found: [String] = []
-    while let element = cursor.nextElement(in: document.span) { found.append(text(document[element.range])) }
+    while let element = cursor.nextElement(in: document.span) {
+      found.append(text(document[element.range]))
+    }
     return found
   }
 
   @Test("members come in order, repeated ones as often as they stand there")
   func membersInOrder() throws {
-    #expect(try members(#"{"a":1,"b":[2,{"c":"]"}],"a":"x\"}","d":{}}"#) == [#""a"=1"#, #""b"=[2,{"c":"]"}]"#, #""a"="x\"}""#, #""d"={}"#])
+    #expect(
+      try members(#"{"a":1,"b":[2,{"c":"]"}],"a":"x\"}","d":{}}"#) == [
+        #""a"=1"#, #""b"=[2,{"c":"]"}]"#, #""a"="x\"}""#, #""d"={}"#,
+      ])
     #expect(try members(" { \"a\" : 1 ,\n\"b\" : null } ") == [#""a"=1"#, #""b"=null"#])
     #expect(try members("{}") == [])
   }
 
   @Test("elements come in order, without the white space around them")
   func elementsInOrder() throws {
-    #expect(try elements(#"[1,"a,]",[[]], {"x":[1]} , true,false ,null,-1.5e3 ]"#) == ["1", #""a,]""#, "[[]]", #"{"x":[1]}"#, "true", "false", "null", "-1.5e3"])
+    #expect(
+      try elements(#"[1,"a,]",[[]], {"x":[1]} , true,false ,null,-1.5e3 ]"#) == [
+        "1", #""a,]""#, "[[]]", #"{"x":[1]}"#, "true", "false", "null", "-1.5e3",
+      ])
     #expect(try elements("[ ]") == [])
   }
 
@@ -46,7 +54,8 @@ struct JSONCursorTests {
     let object = try checked(document)
     let keys = try #require(member("keys", of: object, in: document))
     var cursor = JSONCursor(keys)
-    let steps = (0..<4).map { _ in cursor.nextElement(of: document).map { text(document[$0.range]) } }
+    let steps = (0..<4).map { _ in cursor.nextElement(of: document).map { text(document[$0.range]) }
+    }
     #expect(steps == [#""a""#, #""b""#, nil, nil])
   }
 
@@ -60,7 +69,9 @@ struct JSONCursorTests {
     }
   }
 
-  private func compare(_ element: JSONElement, in document: [UInt8], with tree: ReferenceJSON) throws {
+  private func compare(_ element: JSONElement, in document: [UInt8], with tree: ReferenceJSON)
+    throws
+  {
     var cursor = JSONCursor(element)
     switch tree {
     case .object(let members):
@@ -82,7 +93,9 @@ struct JSONCursorTests {
       #expect(cursor.nextElement(in: document.span) == nil)
     case .string(let units):
       let decoded = string(element, in: document)
-      #expect(decoded.map { Array(text($0).utf16) } == String(validating: units, as: UTF16.self).map { Array($0.utf16) })
+      #expect(
+        decoded.map { Array(text($0).utf16) }
+          == String(validating: units, as: UTF16.self).map { Array($0.utf16) })
     case .number(let written), .literal(let written):
       #expect(text(document[element.range]) == written)
     }

@@ -8,7 +8,8 @@ struct JSONErrorTests {
     var seen: Set<String> = []
     for reason in JSONError.Reason.allCases {
       let message = JSONError(reason: reason, offset: 0).message.description
-      #expect(refusal(of: "\"\(message)\"") == nil && !message.contains("\\") && !message.contains("\""))
+      #expect(
+        refusal(of: "\"\(message)\"") == nil && !message.contains("\\") && !message.contains("\""))
       #expect(seen.insert(message).inserted)
     }
   }
@@ -22,7 +23,8 @@ struct JSONErrorTests {
   @Test(
     "the offset is that of the first byte that is not in order",
     arguments: [
-      (#"{"a":1,}"#, 7), ("[1 2]", 3), (#"{"a" 1}"#, 5), ("[01]", 2), ("[1.x]", 3), (#"["a\q"]"#, 3), ("[1]x", 3),
+      (#"{"a":1,}"#, 7), ("[1 2]", 3), (#"{"a" 1}"#, 5), ("[01]", 2), ("[1.x]", 3),
+      (#"["a\q"]"#, 3), ("[1]x", 3),
       ("[truE]", 4), ("[nulx", 4), ("[1}", 2), (" x", 1), ("[1,2", 4), (#""\u12g4""#, 1),
     ])
   func offset(document: String, expected: Int) {

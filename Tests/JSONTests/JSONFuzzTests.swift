@@ -28,7 +28,9 @@ struct JSONFuzzTests {
     var chance = SeededGenerator(seed: 400 + seed)
     let alphabet = Array(#"{}[]"",,::\u019-+.eEtrufalsn d8"#.utf8) + [0x80, 0xc3, 0xff, 0x00]
     for _ in 0..<5000 {
-      let document = (0..<Int.random(in: 0...40, using: &chance)).map { _ in alphabet.randomElement(using: &chance)! }
+      let document = (0..<Int.random(in: 0...40, using: &chance)).map { _ in
+        alphabet.randomElement(using: &chance)!
+      }
       fuzzJSON(document.span)
     }
   }

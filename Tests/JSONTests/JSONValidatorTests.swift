@@ -62,7 +62,8 @@ struct JSONValidatorTests {
       let document = bytes(documents.value())
       for length in 0...document.count {
         let prefix = Array(document[..<length])
-        #expect((refusal(of: prefix) == nil) == (ReferenceJSON.read(prefix) != nil), "\(text(prefix))")
+        #expect(
+          (refusal(of: prefix) == nil) == (ReferenceJSON.read(prefix) != nil), "\(text(prefix))")
       }
     }
   }
@@ -74,12 +75,14 @@ struct JSONValidatorTests {
       let document = bytes(documents.object())
       #expect(refusal(of: document + bytes(" \r\n\t")) == nil)
       for byte in [UInt8](0...255) where ![0x20, 9, 10, 13].contains(byte) {
-        #expect(error(of: document + [byte]) == JSONError(reason: .trailingBytes, offset: document.count))
+        #expect(
+          error(of: document + [byte]) == JSONError(reason: .trailingBytes, offset: document.count))
       }
     }
   }
 
-  @Test("a changed document is judged as by the independent reader", arguments: 0..<20 as Range<UInt64>)
+  @Test(
+    "a changed document is judged as by the independent reader", arguments: 0..<20 as Range<UInt64>)
   func mutations(seed: UInt64) {
     var documents = RandomDocuments(seed: seed)
     for _ in 0..<500 {
@@ -97,9 +100,11 @@ struct JSONValidatorTests {
       var document = bytes(documents.object())
       if Bool.random(using: &documents.chance) { document = documents.mutated(document) }
       // It guesses encodings from zero bytes, and refuses lone surrogates, which the grammar has.
-      guard document.allSatisfy({ $0 > 0 && $0 < 0x80 }), !text(document).lowercased().contains("\\ud")
+      guard document.allSatisfy({ $0 > 0 && $0 < 0x80 }),
+        !text(document).lowercased().contains("\\ud")
       else { continue }
-      let theirs = try? JSONSerialization.jsonObject(with: Data(document), options: .fragmentsAllowed)
+      let theirs = try? JSONSerialization.jsonObject(
+        with: Data(document), options: .fragmentsAllowed)
       #expect((refusal(of: document) == nil) == (theirs != nil), "\(text(document))")
     }
   }

@@ -22,7 +22,8 @@ struct MergePatchTests {
     "new members follow in the order of the patch",
     arguments: [
       (#"{"a":1}"#, #"{"c":3,"b":2}"#, #"{"a":1,"c":3,"b":2}"#), ("{}", #"{"a":1}"#, #"{"a":1}"#),
-      ("{}", "{}", "{}"), (#"{"a":1}"#, "{}", #"{"a":1}"#), ("{ }", #"{ "a" : 1 , "b" : 2 }"#, #"{"a":1,"b":2 }"#),
+      ("{}", "{}", "{}"), (#"{"a":1}"#, "{}", #"{"a":1}"#),
+      ("{ }", #"{ "a" : 1 , "b" : 2 }"#, #"{"a":1,"b":2 }"#),
       (#"{"a":1}"#, #"{"\u0062":2}"#, #"{"a":1,"\u0062":2}"#),
       (#"{"b":1}"#, #"{"a":0,"b":2,"c":3}"#, #"{"b":2,"a":0,"c":3}"#),
     ])
@@ -38,7 +39,8 @@ struct MergePatchTests {
   @Test("what is not touched stays byte for byte, white space and inner bytes included")
   func untouched() throws {
     let target = "{ \"a\" : 1.50 ,\n\t\"b\":{ \"x\":1e+05 , \"\\u0061\":\"\\/\" } , \"c\" : [ ] \n}"
-    let expected = "{ \"a\" : 1.50 ,\n\t\"b\":{ \"x\":1e+05 , \"\\u0061\":\"\\/\" } , \"c\" : 7,\"d\":8 \n}"
+    let expected =
+      "{ \"a\" : 1.50 ,\n\t\"b\":{ \"x\":1e+05 , \"\\u0061\":\"\\/\" } , \"c\" : 7,\"d\":8 \n}"
     #expect(try merged(target, #"{"c":7,"d":8}"#) == expected)
     #expect(try merged(target, "{}") == target)
   }
@@ -51,7 +53,8 @@ struct MergePatchTests {
   @Test(
     "of repeated names the last one counts, in both documents",
     arguments: [
-      (#"{"a":1}"#, #"{"a":2,"a":3}"#, #"{"a":3}"#), ("{}", #"{"a":2,"b":0,"\u0061":3}"#, #"{"a":3,"b":0}"#),
+      (#"{"a":1}"#, #"{"a":2,"a":3}"#, #"{"a":3}"#),
+      ("{}", #"{"a":2,"b":0,"\u0061":3}"#, #"{"a":3,"b":0}"#),
       (#"{"a":1,"b":0,"a":2}"#, #"{"a":3}"#, #"{"a":3,"b":0}"#),
       (#"{"a":1,"a":2}"#, #"{"b":3}"#, #"{"a":1,"a":2,"b":3}"#),
       (#"{"x":0 , "a":1, "\u0061":2 ,"a":3, "y":4}"#, #"{"a":9}"#, #"{"x":0 , "a":9, "y":4}"#),
@@ -82,7 +85,9 @@ struct MergePatchTests {
     #expect(try merged(target, patch) == expected)
   }
 
-  @Test("only objects are merged", arguments: [("[]", "{}"), ("{}", "[]"), ("1", "{}"), ("{}", "\"a\""), ("", "{}")])
+  @Test(
+    "only objects are merged",
+    arguments: [("[]", "{}"), ("{}", "[]"), ("1", "{}"), ("{}", "\"a\""), ("", "{}")])
   func noObjects(target: String, patch: String) {
     #expect(throws: JSONError(reason: .notAnObject, offset: 0)) { try merged(target, patch) }
   }
@@ -101,7 +106,8 @@ struct MergePatchTests {
     for round in 0..<200 {
       let members = round.isMultiple(of: 4) ? 60 : nil
       let target = bytes(documents.object(members: members))
-      let patch = bytes(documents.object(members: round.isMultiple(of: 8) ? 60 : members.map { $0 / 20 }))
+      let patch = bytes(
+        documents.object(members: round.isMultiple(of: 8) ? 60 : members.map { $0 / 20 }))
       let result = try merged(target, patch)
       #expect(refusal(of: result) == nil)
 
@@ -124,19 +130,21 @@ struct MergePatchTests {
       let target = bytes(documents.object(members: 5))
       let lastMember = target.dropLast().lastIndex { ![0x20, 9, 10, 13].contains($0) }!
       let result = try merged(target, bytes("{\"fresh\":[true]}"))
-      #expect(result == target[...lastMember] + bytes(",\"fresh\":[true]") + target[(lastMember + 1)...])
+      #expect(
+        result == target[...lastMember] + bytes(",\"fresh\":[true]") + target[(lastMember + 1)...])
     }
   }
 
-  @Test("a hundred thousand members merge in less than a second")
+  @Test("a hundred thousand members merge in the time that hashing takes")
   func large() throws {
     let target = bytes("{" + (0..<100_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}")
-    let patch = bytes("{" + (50_000..<150_000).map { "\"\\u006b\($0)\":0" }.joined(separator: ",") + "}")
+    let patch = bytes(
+      "{" + (50_000..<150_000).map { "\"\\u006b\($0)\":0" }.joined(separator: ",") + "}")
     let clock = ContinuousClock()
     var result: [UInt8] = []
     let elapsed = try clock.measure { result = try merged(target, patch) }
     #expect(elapsed < .seconds(5))  // comparing all with all would take minutes, in any build
-    #expect(ReferenceJSON.read(result) != nil)
+    #expect(refusal(of: result) == nil)
     #expect(result.split(separator: 0x2c).count == 150_000)
   }
 }

@@ -6,11 +6,14 @@ struct PutBodyTests {
   @Test(
     "an object with the one member value stores that member",
     arguments: [
-      (#"{"value":1}"#, "1"), (#"{"value":{"a":1}}"#, #"{"a":1}"#), (#"{"value":[1, 2]}"#, "[1, 2]"),
+      (#"{"value":1}"#, "1"), (#"{"value":{"a":1}}"#, #"{"a":1}"#),
+      (#"{"value":[1, 2]}"#, "[1, 2]"),
       (#"{"value":null}"#, "null"), (#"{"value":"x"}"#, #""x""#), (#"{"value":true}"#, "true"),
-      (#"{"value":{}}"#, "{}"), (#"{"value":{"value":1}}"#, #"{"value":1}"#), (#"{"value":-0.0e1}"#, "-0.0e1"),
+      (#"{"value":{}}"#, "{}"), (#"{"value":{"value":1}}"#, #"{"value":1}"#),
+      (#"{"value":-0.0e1}"#, "-0.0e1"),
       (" { \"value\" : \n 1.50  }\n", "1.50"), (#"{"\u0076alue":1}"#, "1"),
-      (#"{"\u0076\u0061\u006c\u0075\u0065":{ "a" : 1 }}"#, #"{ "a" : 1 }"#), (#"{"val\u0075e":"\ud800"}"#, #""\ud800""#),
+      (#"{"\u0076\u0061\u006c\u0075\u0065":{ "a" : 1 }}"#, #"{ "a" : 1 }"#),
+      (#"{"val\u0075e":"\ud800"}"#, #""\ud800""#),
     ])
   func oneMember(body: String, expected: String) throws {
     #expect(try stored(body) == expected)
@@ -29,17 +32,23 @@ struct PutBodyTests {
   @Test(
     "any other object is itself the value",
     arguments: [
-      "{}", "{ }", #"{"a":1}"#, #"{"value":1,"owner":"x"}"#, #"{"owner":"x","value":1}"#, #"{"Value":1}"#,
-      #"{"value ":1}"#, #"{"valu":1}"#, #"{"values":1}"#, #"{"":1}"#, #"{"value\u0000":1}"#, #"{"\\u0076alue":1}"#,
-      #"{"value":1,"version":1,"timestamp":2,"owner":"a"}"#, #"{"vаlue":1}"#, #"{"value":1,"a":1,"value":2}"#,
-      #"{"data":{"value":1}}"#, #"{"\ud800":1}"#, #"{"\u0076alu":1}"#, #"{ "a" : 1.0 , "b" : [ ] }"#,
+      "{}", "{ }", #"{"a":1}"#, #"{"value":1,"owner":"x"}"#, #"{"owner":"x","value":1}"#,
+      #"{"Value":1}"#,
+      #"{"value ":1}"#, #"{"valu":1}"#, #"{"values":1}"#, #"{"":1}"#, #"{"value\u0000":1}"#,
+      #"{"\\u0076alue":1}"#,
+      #"{"value":1,"version":1,"timestamp":2,"owner":"a"}"#, #"{"vаlue":1}"#,
+      #"{"value":1,"a":1,"value":2}"#,
+      #"{"data":{"value":1}}"#, #"{"\ud800":1}"#, #"{"\u0076alu":1}"#,
+      #"{ "a" : 1.0 , "b" : [ ] }"#,
     ])
   func wholeObject(body: String) throws {
     #expect(try stored(body) == body)
     #expect(try stored(" \n" + body + "\t ") == body)
   }
 
-  @Test("what is no object is refused", arguments: ["[]", "[{}]", "\"a\"", "1", " -1 ", "true", "false", "null"])
+  @Test(
+    "what is no object is refused",
+    arguments: ["[]", "[{}]", "\"a\"", "1", " -1 ", "true", "false", "null"])
   func noObject(body: String) {
     let offset = body.utf8.prefix { $0 == 0x20 }.count
     #expect(throws: JSONError(reason: .notAnObject, offset: offset)) { try stored(body) }
@@ -74,7 +83,8 @@ struct PutBodyTests {
       let tree = try #require(ReferenceJSON.read(body))
       let members = try #require(tree.members)
       let isWrapped = members.count == 1 && members[0].name == Array("value".utf16)
-      #expect(ReferenceJSON.read(Array(body[element.range])) == (isWrapped ? members[0].value : tree))
+      #expect(
+        ReferenceJSON.read(Array(body[element.range])) == (isWrapped ? members[0].value : tree))
       if isWrapped { unwrapped += 1 }
     }
     #expect(unwrapped > 50)

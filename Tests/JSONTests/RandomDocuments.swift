@@ -1,12 +1,8 @@
 /// Documents by chance: every kind of value, every kind of escape, white space everywhere.
 struct RandomDocuments {
   var chance: SeededGenerator
-  var whiteSpace = true
 
-  init(seed: UInt64, whiteSpace: Bool = true) {
-    chance = SeededGenerator(seed: seed)
-    self.whiteSpace = whiteSpace
-  }
+  init(seed: UInt64) { chance = SeededGenerator(seed: seed) }
 
   mutating func value(depth: Int = 4) -> String {
     switch Int.random(in: 0..<(depth > 0 ? 9 : 6), using: &chance) {
@@ -39,7 +35,8 @@ struct RandomDocuments {
   mutating func name() -> String {
     pick([
       #""a""#, #""\u0061""#, #""b""#, #""value""#, #""v\u0061lue""#, #""""#, #""é""#, #""\u00e9""#,
-      #""e\u0301""#, #""😀""#, #""\ud83d\ude00""#, #""\ud83d""#, #""\ude00""#, #""\n""#, #""\u000A""#,
+      #""e\u0301""#, #""😀""#, #""\ud83d\ude00""#, #""\ud83d""#, #""\ude00""#, #""\n""#,
+      #""\u000A""#,
       #""\/""#, #""/""#, #""a name that is longer than sixteen bytes""#, #""\u0000""#,
       "\"\(Int.random(in: 0..<40, using: &chance))\"",
     ])
@@ -63,14 +60,19 @@ struct RandomDocuments {
     ])
   }
 
-  mutating func space() -> String { whiteSpace ? pick(["", "", "", " ", "\n  ", "\t\r\n", "          "]) : "" }
+  mutating func space() -> String {
+    pick(["", "", "", " ", "\n  ", "\t\r\n", "          "])
+  }
 
   /// The document with one to three bytes changed, inserted or removed.
   mutating func mutated(_ document: [UInt8]) -> [UInt8] {
     var document = document
     for _ in 0..<Int.random(in: 1...3, using: &chance) {
       let index = Int.random(in: 0...document.count, using: &chance)
-      let byte = pick(Array(#"{}[]",:\u019-+.eEtfn /"#.utf8) + [0, 9, 10, 0x7f, 0x80, 0xc3, 0xe2, 0xed, 0xf0, 0xff])
+      let byte = pick(
+        Array(#"{}[]",:\u019-+.eEtfn /"#.utf8) + [
+          0, 9, 10, 0x7f, 0x80, 0xc3, 0xe2, 0xed, 0xf0, 0xff,
+        ])
       switch Int.random(in: 0..<3, using: &chance) {
       case 0: document.insert(byte, at: index)
       case 1 where index < document.count: document[index] = byte

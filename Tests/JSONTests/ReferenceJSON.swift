@@ -120,7 +120,9 @@ indirect enum ReferenceJSON: Equatable {
       case "u":
         let digits = rest.prefix(4)
         rest = rest.dropFirst(4)
-        let isHexadecimal = digits.allSatisfy { Character(UnicodeScalar($0)).isHexDigit && $0 < 0x80 }
+        let isHexadecimal = digits.allSatisfy {
+          Character(UnicodeScalar($0)).isHexDigit && $0 < 0x80
+        }
         guard digits.count == 4, isHexadecimal else { return nil }
         return UInt16(text(digits), radix: 16)
       default: return nil

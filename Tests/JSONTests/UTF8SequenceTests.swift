@@ -5,11 +5,16 @@ import Testing
 struct UTF8SequenceTests {
   private func isAccepted(_ contents: [UInt8]) -> Bool { refusal(of: quoted(contents)) == nil }
 
-  @Test("every character of Unicode is accepted, and stands for itself")
+  @Test("every character of Unicode is accepted")
   func characters() throws {
-    for code in (0x20 as UInt32)...0x10_ffff {
-      guard let scalar = Unicode.Scalar(code), scalar != "\"", scalar != "\\" else { continue }
-      if !isAccepted(Array(String(scalar).utf8)) { Issue.record("U+\(String(code, radix: 16))") }
+    // A string for each 64 of them, which differ in their last byte.
+    for block in stride(from: 0x40 as UInt32, through: 0x10_ffc0, by: 64) {
+      var scalars = String.UnicodeScalarView()
+      for code in block..<block + 64 where code != 0x5c {
+        if let scalar = Unicode.Scalar(code) { scalars.append(scalar) }
+      }
+      let contents = Array(String(scalars).utf8)
+      if !isAccepted(contents) { Issue.record("from U+\(String(block, radix: 16))") }
     }
   }
 
@@ -26,7 +31,9 @@ struct UTF8SequenceTests {
 
   @Test("three and four bytes at the edges of their ranges are judged as by the standard library")
   func edges() {
-    let leads: [UInt8] = [0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff]
+    let leads: [UInt8] = [
+      0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+    ]
     let tails: [UInt8] = [0x31, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xe1, 0xff]
     for lead in leads {
       for second in tails {

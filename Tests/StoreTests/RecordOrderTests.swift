@@ -71,7 +71,10 @@ import Testing
   @Test("the order of origins is asked for only where times are equal and origins differ")
   func originOrderAsked() {
     let stored = RecordImage(key: [1], value: [1], hybridTime: 5, sequence: 5, origin: 1)
-    for (time, origin, asked) in [(4, 2, 0), (6, 2, 0), (5, 1, 0), (5, 2, 1)] as [(UInt64, UInt32, Int)] {
+    let cases: [(time: UInt64, origin: UInt32, asked: Int)] = [
+      (4, 2, 0), (6, 2, 0), (5, 1, 0), (5, 2, 1),
+    ]
+    for (time, origin, asked) in cases {
       var shard = Shard()
       _ = shard.apply(stored, hash: 0)
       var questions: [[UInt32]] = []

@@ -1,6 +1,7 @@
 import Bytes
 import Durability
 import Simulation
+import Store
 
 /// Keys, salts and identities that a seed fixes.
 enum Fixed {
@@ -52,4 +53,33 @@ extension ByteBuffer {
 
 func hex(_ bytes: [UInt8]) -> String {
   bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
+/// An entry that outlives the bytes it was read from.
+struct EntryCopy: Equatable {
+  var kind: LogEntry.Kind
+  var table = ""
+  var owner = ""
+  var key = ""
+  var value: [UInt8] = []
+  var stamp: Stamp
+  var version: UInt64
+
+  init(_ view: LogEntryView) {
+    kind = view.kind
+    table = String(decoding: [UInt8](copying: view.tableName), as: UTF8.self)
+    owner = String(decoding: [UInt8](copying: view.ownerName), as: UTF8.self)
+    key = String(decoding: [UInt8](copying: view.key), as: UTF8.self)
+    value = [UInt8](copying: view.value)
+    stamp = view.stamp
+    version = view.version
+  }
+
+  /// The entries that bytes begin with, and where the reader stopped.
+  static func read(_ bytes: [UInt8]) -> (entries: [EntryCopy], offset: Int, isAtEnd: Bool) {
+    var reader = LogEntryReader(bytes.span)
+    var entries: [EntryCopy] = []
+    while let view = reader.next() { entries.append(EntryCopy(view)) }
+    return (entries, reader.offset, reader.isAtEnd)
+  }
 }

@@ -1,0 +1,142 @@
+// The one thread that works on storage.db and the snapshots.
+
+import Bytes
+import Durability
+import Platform
+import Store
+import Synchronization
+
+/// How other threads reach the checkpoint thread.
+final class CheckpointGate: Sendable {
+  private let waiter = Waiter()
+  private let closing = Atomic<Bool>(false)
+
+  var isClosing: Bool { closing.load(ordering: .acquiring) }
+
+  func close() {
+    closing.store(true, ordering: .releasing)
+    waiter.notify()
+  }
+
+  func wait(milliseconds: UInt64) { _ = waiter.wait(milliseconds: milliseconds) }
+}
+
+/// Makes checkpoints as the log grows and time passes, snapshots every hour, and the last
+/// checkpoint of a clean stop.
+struct CheckpointThread: ~Copyable {
+  private let gate: CheckpointGate
+  private let database: Database
+  private let log: CommitLog
+  private let snapshots: Snapshots
+  private let snapshotMilliseconds: UInt64
+  private let logger: Logger
+  private var checkpointer: Checkpointer
+  private var lastCheckpoint = SystemClock.monotonic()
+  private var lastPosition: UInt64
+  private var lastSnapshot = SystemClock.monotonic()
+
+  /// Replaying so much takes a few seconds: a checkpoint makes the log shorter before.
+  private static let logBytesMax = 256 << 20
+  private static let checkpointMilliseconds: UInt64 = 60_000
+  /// How often the thread looks whether there is something to do.
+  private static let pollMilliseconds: UInt64 = 200
+  /// Deleted keys are remembered for a day, so that the version of one that comes back goes on.
+  private static let tombstoneMilliseconds: UInt64 = 86_400_000
+
+  init(
+    gate: CheckpointGate, database: Database, checkpointer: consuming Checkpointer,
+    snapshots: Snapshots, snapshotMinutes: UInt64, logger: Logger
+  ) {
+    self.gate = gate
+    self.database = database
+    log = database.log
+    self.checkpointer = checkpointer
+    self.snapshots = snapshots
+    snapshotMilliseconds = snapshotMinutes * 60_000
+    self.logger = logger
+    lastPosition = log.committed
+  }
+
+  /// Works until the gate closes, then ends the log: empty if all of it is in the last checkpoint.
+  consuming func run() {
+    while !gate.isClosing {
+      gate.wait(milliseconds: Self.pollMilliseconds)
+      let now = SystemClock.monotonic()
+      let isOld = now.milliseconds(since: lastCheckpoint) >= Self.checkpointMilliseconds
+      let isLong = log.segmentBytes >= Self.logBytesMax
+      if isOld || isLong || !log.acceptsWrites { checkpoint(now) }
+      let isDue = now.milliseconds(since: lastSnapshot) >= snapshotMilliseconds
+      if isDue || snapshots.isRequested {
+        lastSnapshot = now
+        takeSnapshot()
+      }
+    }
+    finish()
+  }
+
+  private mutating func checkpoint(_ now: Instant) {
+    lastCheckpoint = now
+    guard log.appended != lastPosition else { return }
+    switch write(deadline: nil) {
+    case .finished(let position): log.recycle(through: position)
+    case .interrupted: break
+    case .outOfSpace:
+      logger.warn("no room for a checkpoint, the log keeps what it has")
+    }
+  }
+
+  private mutating func write(deadline: Instant?) -> Checkpointer.Outcome {
+    let start = SystemClock.monotonic()
+    collectTombstones()
+    do throws(CheckpointStoreError) {
+      let outcome = try checkpointer.run(deadline: deadline)
+      if case .finished(let position) = outcome {
+        lastPosition = position
+        logger.debug(
+          "checkpoint written", LogField("position", "\(position)"),
+          LogField("ms", "\(SystemClock.monotonic().milliseconds(since: start))"))
+      }
+      return outcome
+    } catch {
+      logger.error("checkpoint failed, the node stops", LogField("error", "\(error)"))
+      Machine.exit(.diskFailed)
+    }
+  }
+
+  /// A node alone is every replica there is: a delete that is on its disk is known to all, and its
+  /// clock has passed it (the rule for collecting tombstones, with one member).
+  private func collectTombstones() {
+    let wall = SystemClock.wallMilliseconds()
+    guard wall > Self.tombstoneMilliseconds else { return }
+    let limit = HybridClock.time(ofMilliseconds: wall - Self.tombstoneMilliseconds)
+    for shard in 0..<Shard.count {
+      database.shards.withLock(shard) { _ = $0.shard.collectTombstones(olderThan: limit) }
+    }
+  }
+
+  private func takeSnapshot() {
+    do throws(SnapshotError) {
+      let (name, summary) = try snapshots.take(of: database)
+      logger.info(
+        "snapshot written", LogField("file", name), LogField("records", "\(summary.records)"))
+    } catch {
+      logger.error("snapshot failed", LogField("error", "\(error)"))
+    }
+    snapshots.clearRequest()
+  }
+
+  private consuming func finish() {
+    let deadline = SystemClock.monotonic().advanced(byMilliseconds: Limits.lastCheckpointMilliseconds)
+    var isWhole = log.appended == lastPosition
+    if !isWhole, case .finished(let position) = write(deadline: deadline) {
+      isWhole = position == log.appended
+    }
+    do throws(CheckpointStoreError) {
+      try checkpointer.close()
+    } catch {
+      logger.error("storage.db did not close", LogField("error", "\(error)"))
+      isWhole = false
+    }
+    log.close(deleteAll: isWhole)
+  }
+}

@@ -1,0 +1,208 @@
+// The data directory: opened, read back into memory, and what the threads of the disk work with.
+
+import Bytes
+import Durability
+import Platform
+import Store
+
+/// Why a data directory cannot be opened, and with which code the process ends.
+struct StorageError: Error {
+  let message: String
+  let code: ExitCode
+}
+
+/// What was found on disk at the start.
+struct LoadReport {
+  var records = 0
+  var logEntries = 0
+  var tornBytes = 0
+  var tornSegment = ""
+  var milliseconds: UInt64 = 0
+}
+
+/// The data directory of this process: locked, identified, with its keys.
+struct Storage: ~Copyable {
+  let directory: String
+  let disk: FileDisk
+  let identity: NodeIdentity
+  let keyring: Keyring
+  private let lock: DirectoryLock
+
+  /// Opens the directory, making it where there is none.
+  static func open(
+    _ directory: String, keyEncryptionKey: [UInt8]
+  ) throws(StorageError) -> Storage {
+    do {
+      try Machine.makeDirectories(directory)
+      let lock = try DirectoryLock(directory: directory)
+      let disk = try FileDisk(path: directory)
+      let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
+      let identity = try NodeIdentity.open(disk)
+      return Storage(
+        directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
+    } catch {
+      throw StorageError(message: "\(directory): \(error)", code: .cannotStart)
+    }
+  }
+
+  private init(
+    directory: String, disk: FileDisk, identity: NodeIdentity, keyring: Keyring,
+    lock: consuming DirectoryLock
+  ) {
+    self.directory = directory
+    self.disk = disk
+    self.identity = identity
+    self.keyring = keyring
+    self.lock = lock
+  }
+
+  func openCheckpoint() throws(StorageError) -> SQLiteCheckpoint {
+    do throws(CheckpointStoreError) {
+      return try SQLiteCheckpoint(path: directory + "/storage.db")
+    } catch {
+      throw Self.explain(error)
+    }
+  }
+
+  /// Brings back the checkpoint and then the log behind it.
+  ///
+  /// - Returns: what was found, and where the log goes on.
+  func load(
+    into database: Database, from checkpoint: borrowing SQLiteCheckpoint
+  ) throws(StorageError) -> (report: LoadReport, log: RecoveryReport) {
+    let start = SystemClock.monotonic()
+    var report = LoadReport()
+    var loader = Loader(database: database)
+    let applied = try loadCheckpoint(checkpoint, &loader, &report)
+
+    let recovered: RecoveryReport
+    do throws(RecoveryError) {
+      recovered = try Recovery.replay(disk, keyring: keyring, after: applied) { entry in
+        loader.restore(entry, fromLog: true)
+      }
+    } catch {
+      throw StorageError(message: "\(error)", code: .damagedData)
+    }
+    database.log.resume(after: recovered.lastLSN)
+    report.logEntries = recovered.entries
+    if let torn = recovered.torn {
+      report.tornBytes = torn.bytes
+      report.tornSegment = torn.segment
+    }
+    for table in database.tables.all { report.records += table.count }
+    report.milliseconds = SystemClock.monotonic().milliseconds(since: start)
+    return (report, recovered)
+  }
+
+  private func loadCheckpoint(
+    _ checkpoint: borrowing SQLiteCheckpoint, _ loader: inout Loader, _ report: inout LoadReport
+  ) throws(StorageError) -> UInt64 {
+    var opener = CheckpointOpener(keyring: keyring)
+    var entries = ByteBuffer()
+    var failure: CheckpointError?
+    let applied: [UInt8]
+    do throws(CheckpointStoreError) {
+      try checkpoint.forEachBlock { id, row in
+        entries.clear()
+        do throws(CheckpointError) {
+          let bits = try opener.open(row, id: id, into: &entries)
+          loader.restoreBlock(
+            entries.span, shard: CheckpointBlock.shard(ofID: id), blockBits: Int(bits))
+          return true
+        } catch {
+          failure = error
+          return false
+        }
+      }
+      applied = try checkpoint.meta(Checkpointer.appliedKey) ?? []
+    } catch {
+      throw Self.explain(error)
+    }
+    if let failure { throw StorageError(message: "\(failure)", code: .damagedData) }
+    var reader = ByteReader(applied.span)
+    return reader.readUInt64() ?? 0
+  }
+
+  static func explain(_ error: CheckpointStoreError) -> StorageError {
+    switch error {
+    case .outOfSpace:
+      StorageError(message: "storage.db: the disk is full; make room and start again", code: .cannotStart)
+    case .damaged(let detail):
+      StorageError(
+        message: "storage.db is damaged (\(detail)); restore a copy, or a snapshot into a new directory",
+        code: .damagedData)
+    case .failed(let call, let code, let detail):
+      StorageError(message: "storage.db: \(call) failed with code \(code) (\(detail))", code: .cannotStart)
+    }
+  }
+}
+
+/// Turns entries on disk into records in memory. Names and origins repeat from entry to entry, so
+/// the last of each is remembered.
+struct Loader {
+  private let database: Database
+  private var tableName: [UInt8] = []
+  private var table: Table
+  private var ownerName: [UInt8] = []
+  private var owner = OwnerID(rawValue: 0)
+  private var origin: Origin
+  private var originID: OriginID
+
+  init(database: Database) {
+    self.database = database
+    table = database.tables.users
+    tableName = table.name
+    origin = database.origins.own
+    originID = database.origins.ownID
+  }
+
+  mutating func restoreBlock(_ entries: Span<UInt8>, shard: Int, blockBits: Int) {
+    database.shards.withLock(shard) { $0.shard.restoreBlockBits(blockBits) }
+    var reader = LogEntryReader(entries)
+    while let entry = reader.next() { restore(entry, fromLog: false) }
+  }
+
+  mutating func restore(_ entry: LogEntryView, fromLog: Bool) {
+    switch entry.kind {
+    case .clockCeiling: return database.raiseClock(to: entry.hybridTime)
+    case .put, .tombstone: break
+    }
+    name(entry)
+    let table = table
+    let name = table.name
+    let record = Record(
+      table: table.id, key: entry.key, value: entry.kind == .tombstone ? nil : entry.value,
+      version: entry.version, hybridTime: entry.hybridTime, sequence: entry.sequence,
+      origin: originID, owner: owner)
+    let place = database.place(table.id, name: name.span, key: entry.key)
+    let applied = database.restore(record, hash: place.hash, fromLog: fromLog)
+    if applied.becameLive {
+      table.keys.withLock { _ = $0.insert(entry.key) }
+    } else if applied.ceasedLive {
+      table.keys.withLock { _ = $0.remove(entry.key) }
+    }
+  }
+
+  /// Finds the numbers of the entry's names. More names than a node may know cannot be on its disk.
+  private mutating func name(_ entry: LogEntryView) {
+    if !tableName.span.equals(entry.tableName) {
+      guard let id = database.tables.intern(entry.tableName) else {
+        preconditionFailure("more tables on disk than a node can know")
+      }
+      table = database.tables.table(id)
+      tableName = table.name
+    }
+    if ownerName.isEmpty || !ownerName.span.equals(entry.ownerName) {
+      guard let id = database.owners.intern(entry.ownerName) else {
+        preconditionFailure("more users on disk than a node can know")
+      }
+      owner = OwnerID(rawValue: id)
+      ownerName = [UInt8](copying: entry.ownerName)
+    }
+    let entryOrigin = Origin(node: entry.node, boot: entry.boot)
+    if entryOrigin != origin {
+      origin = entryOrigin
+      originID = database.origins.intern(entryOrigin)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import Platform
+import Server
+
+enum Help {
+  static func run() -> Never {
+    Console.say(
+      """
+      dynaswift \(Server.version): a JSON key-value store with live updates
+
+        dynaswift <LISTEN_ADDRESS> [JOIN_ADDRESS]    start a node (also: dynaswift serve …)
+        dynaswift health [ADDRESS]                   ask a node whether it answers; exit code 0 if so
+        dynaswift snapshot now                       write a snapshot of the data directory's node
+        dynaswift snapshot list                      list the snapshots
+        dynaswift snapshot verify <FILE>             read a snapshot to its end and count its records
+        dynaswift snapshot restore <FILE> <DIR>      make a data directory of a snapshot
+        dynaswift version
+
+      JWT_SECRET must be set. Settings come from flags (--data-dir, --durability, …), from the
+      environment (DYNA_DATA_DIR, DYNA_DURABILITY, …) or from a .env file, in this order; the README
+      lists them.
+      """)
+    Machine.exit(.success)
+  }
+}
+
+enum Version {
+  static func run() -> Never {
+    Console.say("dynaswift \(Server.version)")
+    Machine.exit(.success)
+  }
+}
