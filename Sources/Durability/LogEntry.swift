@@ -83,6 +83,20 @@ public enum LogEntry {
     return 4 + Int(length)
   }
 
+  /// Bytes of the first `count` entries from `offset` on, which must be whole.
+  public static func byteCount(
+    ofFirst count: Int, from offset: Int, of entries: Span<UInt8>
+  ) -> Int {
+    var bytes = 0
+    for _ in 0..<count {
+      guard let next = byteCount(at: offset + bytes, of: entries) else {
+        preconditionFailure("only whole entries are counted")
+      }
+      bytes += next
+    }
+    return bytes
+  }
+
   /// The most entries from `offset` on that together have at most `bytesMax` bytes. The entries
   /// must be whole.
   static func run(

@@ -6,17 +6,15 @@ struct LogLayout {
   /// The segments with entries that the checkpoint may not hold, in order, without gaps between
   /// their numbers of entries as far as heads can tell.
   private(set) var needed: [LogSegment] = []
-  /// Spare segments, and those that the checkpoint covers.
+  /// Spare segments, those that the checkpoint covers, and what a crash left half made.
   private var others: [String] = []
-  /// What a crash left half made.
-  private var unfinished: [String] = []
   private(set) var nextSegment: UInt64 = 1
 
   init<D: Disk>(_ disk: D, after appliedLSN: UInt64) throws {
     var unused: [UInt64] = []
     for name in try disk.names() {
       guard let number = LogSegment.number(of: name) else {
-        if LogSegment.isTemporary(name) { unfinished.append(name) }
+        if LogSegment.isTemporary(name) { others.append(name) }
         continue
       }
       nextSegment = number + 1
@@ -56,11 +54,7 @@ struct LogLayout {
       segment: LogSegment.name(unused), offset: 0, detail: "the head of the segment is not whole")
   }
 
-  func removeUnfinished<D: Disk>(from disk: D) throws {
-    for name in unfinished { try disk.remove(name) }
-  }
-
-  /// Removes the whole files that are not needed, durably.
+  /// Removes the files that are not needed, durably.
   func removeOthers<D: Disk>(from disk: D) throws {
     for name in others { try disk.remove(name) }
     try disk.syncDirectory()

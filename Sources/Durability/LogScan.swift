@@ -5,6 +5,8 @@ struct LogScan: ~Copyable {
   private let appliedLSN: UInt64
   /// The entry that must come next.
   private var nextLSN: UInt64
+  /// Bytes of the segment that was read last up to the end of its last whole frame.
+  private(set) var wholeBytes = 0
   var report = RecoveryReport()
 
   init(appliedLSN: UInt64, nextLSN: UInt64?) {
@@ -21,10 +23,7 @@ struct LogScan: ~Copyable {
     apply: (LogEntryView) -> Void
   ) throws {
     let name = LogSegment.name(header.number)
-    guard header.firstLSN == nextLSN else {
-      throw RecoveryError.damaged(
-        segment: name, offset: 0, detail: "entries before this segment are missing")
-    }
+    precondition(header.firstLSN == nextLSN, "the segment before ends where this one begins")
     var cipher = try LogFrameCipher(segment: header, keyring: keyring)
     var entries = ByteBuffer()
     var offset = LogSegment.framesOffset
@@ -39,9 +38,10 @@ struct LogScan: ~Copyable {
       number += 1
     }
     if let successor, nextLSN != successor {
-      throw RecoveryError.damaged(segment: name, offset: offset, detail: "a frame is not whole")
+      throw RecoveryError.damaged(segment: name, offset: offset, detail: "entries before the next segment are missing or not whole")
     }
     if successor == nil { try judge(segment, from: offset, number: number, seed: cipher.seed, name) }
+    wholeBytes = offset
     report.lastLSN = nextLSN - 1
     report.segments.append(
       RecoveryReport.Segment(
@@ -84,6 +84,11 @@ struct LogScan: ~Copyable {
   ) throws {
     let tail = LogTail.examine(
       segment, from: offset, nextLSN: nextLSN, number: number, seed: seed)
+    if tail.isSealedOtherwise {
+      throw RecoveryError.damaged(
+        segment: name, offset: offset,
+        detail: "a frame is whole but sealed with another key than keyring.json holds")
+    }
     if tail.isCertified {
       throw RecoveryError.damaged(
         segment: name, offset: offset, detail: "a frame is not whole, and was durable")

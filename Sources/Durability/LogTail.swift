@@ -4,6 +4,8 @@ import Bytes
 struct LogTail: Equatable {
   /// Whether a later frame proves that the missing one had been durable.
   var isCertified = false
+  /// Whether the missing frame is there, whole, and did not open all the same.
+  var isSealedOtherwise = false
   /// Bytes that somebody had begun to write; 0 where the log simply ends.
   var byteCount = 0
 
@@ -38,6 +40,9 @@ struct LogTail: Equatable {
         continue
       }
       if frame.durableLSN >= nextLSN { tail.isCertified = true }
+      if position == offset, frame.number == number, frame.firstLSN == nextLSN {
+        tail.isSealedOtherwise = true
+      }
       tail.byteCount = max(tail.byteCount, end - offset)
       position = end
     }

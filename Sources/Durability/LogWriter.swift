@@ -59,10 +59,11 @@ public struct LogWriter<D: Disk>: ~Copyable {
   /// no more than what is committed, and rises when a spare segment becomes ready.
   ///
   /// An entry never straddles segments, so the end of the current one may stay unused: at worst
-  /// almost as much as the longest entry.
+  /// almost as much as the longest entry. The place of one empty frame is held back in each segment:
+  /// one that is committed between two readings of this number need not be counted.
   public var bytesAvailable: Int {
-    let here = current?.room ?? 0
-    let next = files.spareRoom
+    let here = max(0, (current?.room ?? 0) - LogFrame.overhead)
+    let next = max(0, files.spareRoom - LogFrame.overhead)
     return max(here, next, here + next - options.entryBytesMax - LogFrame.overhead)
   }
 
@@ -73,7 +74,7 @@ public struct LogWriter<D: Disk>: ~Copyable {
   ///
   /// With no entries it writes an empty frame, which certifies that all before it was durable: a
   /// thread that has become idle does so once, and damage to the last frame can then be told from a
-  /// torn one. It counts like an entry of no bytes and is left out where it does not fit.
+  /// torn one. It is left out where it does not fit.
   public mutating func commit(
     _ entries: Span<UInt8>, firstLSN: UInt64, count: Int
   ) throws(LogError) {
@@ -92,7 +93,8 @@ public struct LogWriter<D: Disk>: ~Copyable {
       }
       precondition(offset == entries.count, "as many entries as were announced")
     } catch {
-      failure = error
+      // Without room nothing was half done: what is behind `lastLSN` can be committed later.
+      if error != .outOfSpace { failure = error }
       throw error
     }
   }

@@ -31,11 +31,12 @@ public enum Recovery {
           index + 1 < layout.needed.count ? layout.needed[index + 1].firstLSN : nil
         try scan.read(bytes.span, of: header, until: successor, keyring: keyring, apply: apply)
       }
-      try layout.removeUnfinished(from: disk)
+      // First of all, since on a full disk their space is needed.
+      try layout.removeOthers(from: disk)
       if let last = layout.needed.last {
         try renew(last, from: bytes.span, scan: &scan, on: disk, keyring: keyring, random: random)
+        try disk.syncDirectory()
       }
-      try layout.removeOthers(from: disk)
       var report = scan.report
       report.lastLSN = max(report.lastLSN, appliedLSN)
       report.nextSegment = layout.nextSegment
@@ -74,7 +75,15 @@ public enum Recovery {
       try disk.remove(name)
       return
     }
-    try AtomicFile.replace(disk, name, fresh.span)
-    scan.report.segments[scan.report.segments.count - 1] = segment
+    do {
+      try AtomicFile.replace(disk, name, fresh.span)
+      scan.report.segments[scan.report.segments.count - 1] = segment
+    } catch {
+      guard error.isOutOfSpace else { throw error }
+      // The same bytes in the same place need no room and make the old segment durable too.
+      let file = try disk.open(name)
+      try file.write(bytes.extracting(0..<scan.wholeBytes), at: 0)
+      try file.sync()
+    }
   }
 }

@@ -15,19 +15,43 @@ public struct SnapshotRecord: ~Escapable {
   /// Reads one object of the array of records; nil where a member is missing or of another kind.
   @_lifetime(copy text)
   init?(_ text: Span<UInt8>) {
-    guard let object = JSONReader.root(of: text), object.range.count == text.count,
-      let tableName = text.string("table", of: object), let key = text.string("key", of: object),
-      let ownerName = text.string("owner", of: object),
-      let version = text.unsigned("version", of: object),
-      let stampText = text.string("stamp", of: object), let stamp = Stamp(text: stampText),
-      let value = JSONReader.member("value", of: object, in: text)
-    else { return nil }
+    guard let object = JSONReader.root(of: text), object.range.count == text.count else {
+      return nil
+    }
+    var tableName: [UInt8]?
+    var key: [UInt8]?
+    var ownerName: [UInt8]?
+    var version: UInt64?
+    var stamp: Stamp?
+    var value: Range<Int>?
+    var cursor = JSONCursor(object)
+    while let member = cursor.nextMember(in: text) {
+      func isNamed(_ name: StaticString) -> Bool {
+        JSONReader.string(member.name, in: text, equals: name)
+      }
+      if isNamed("table") {
+        tableName = JSONReader.string(member.value, in: text)
+      } else if isNamed("key") {
+        key = JSONReader.string(member.value, in: text)
+      } else if isNamed("owner") {
+        ownerName = JSONReader.string(member.value, in: text)
+      } else if isNamed("version") {
+        version = JSONReader.unsigned(member.value, in: text)
+      } else if isNamed("stamp") {
+        stamp = JSONReader.string(member.value, in: text).flatMap { Stamp(text: $0) }
+      } else if isNamed("value") {
+        value = member.value.range
+      }
+    }
+    guard let tableName, let key, let ownerName, let version, let stamp, let value else {
+      return nil
+    }
     self.tableName = tableName
     self.key = key
     self.ownerName = ownerName
     self.version = version
     self.stamp = stamp
-    self.value = text.extracting(value.range)
+    self.value = text.extracting(value)
   }
 }
 

@@ -87,12 +87,34 @@ extension Stamp {
   }
 
   init?(text: [UInt8]) {
-    let parts = String(decoding: text, as: UTF8.self).split(
-      separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 4, let hybridTime = UInt64(parts[0], radix: 16),
-      let node = UInt64(parts[1], radix: 16), let boot = UInt32(parts[2]),
-      let sequence = UInt64(parts[3])
-    else { return nil }
-    self.init(hybridTime: hybridTime, node: node, boot: boot, sequence: sequence)
+    var parts: [UInt64] = []
+    var start = 0
+    for index in 0...text.count where index == text.count || text[index] == UInt8(ascii: "-") {
+      let radix: UInt64 = parts.count < 2 ? 16 : 10
+      guard let part = Self.number(text, start..<index, radix: radix) else { return nil }
+      parts.append(part)
+      start = index + 1
+    }
+    guard parts.count == 4, let boot = UInt32(exactly: parts[2]) else { return nil }
+    self.init(hybridTime: parts[0], node: parts[1], boot: boot, sequence: parts[3])
+  }
+
+  private static func number(_ text: [UInt8], _ range: Range<Int>, radix: UInt64) -> UInt64? {
+    guard !range.isEmpty else { return nil }
+    var number: UInt64 = 0
+    for index in range {
+      let digit: UInt8
+      switch text[index] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = text[index] - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f") where radix == 16:
+        digit = text[index] - UInt8(ascii: "a") + 10
+      default: return nil
+      }
+      let (product, overflow) = number.multipliedReportingOverflow(by: radix)
+      let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
+      guard !overflow, !carry else { return nil }
+      number = sum
+    }
+    return number
   }
 }

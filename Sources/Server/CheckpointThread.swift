@@ -32,6 +32,7 @@ struct CheckpointThread: ~Copyable {
   private let logger: Logger
   private var checkpointer: Checkpointer
   private var lastCheckpoint = SystemClock.monotonic()
+  /// The log position that storage.db holds.
   private var lastPosition: UInt64
   private var lastSnapshot = SystemClock.monotonic()
 
@@ -43,9 +44,10 @@ struct CheckpointThread: ~Copyable {
   /// Deleted keys are remembered for a day, so that the version of one that comes back goes on.
   private static let tombstoneMilliseconds: UInt64 = 86_400_000
 
+  /// - Parameter position: up to where storage.db holds the log already.
   init(
     gate: CheckpointGate, database: Database, checkpointer: consuming Checkpointer,
-    snapshots: Snapshots, snapshotMinutes: UInt64, logger: Logger
+    position: UInt64, snapshots: Snapshots, snapshotMinutes: UInt64, logger: Logger
   ) {
     self.gate = gate
     self.database = database
@@ -54,7 +56,7 @@ struct CheckpointThread: ~Copyable {
     self.snapshots = snapshots
     snapshotMilliseconds = snapshotMinutes * 60_000
     self.logger = logger
-    lastPosition = log.committed
+    lastPosition = position
   }
 
   /// Works until the gate closes, then ends the log: empty if all of it is in the last checkpoint.
@@ -77,7 +79,9 @@ struct CheckpointThread: ~Copyable {
   private mutating func checkpoint(_ now: Instant) {
     lastCheckpoint = now
     guard log.appended != lastPosition else { return }
-    switch write(deadline: nil) {
+    // A stop does not wait for it: the last checkpoint goes on where this one ends.
+    let gate = gate
+    switch write(until: { gate.isClosing }) {
     case .finished(let position): log.recycle(through: position)
     case .interrupted: break
     case .outOfSpace:
@@ -85,11 +89,11 @@ struct CheckpointThread: ~Copyable {
     }
   }
 
-  private mutating func write(deadline: Instant?) -> Checkpointer.Outcome {
+  private mutating func write(until isOver: () -> Bool) -> Checkpointer.Outcome {
     let start = SystemClock.monotonic()
     collectTombstones()
     do throws(CheckpointStoreError) {
-      let outcome = try checkpointer.run(deadline: deadline)
+      let outcome = try checkpointer.run(until: isOver)
       if case .finished(let position) = outcome {
         lastPosition = position
         logger.debug(
@@ -115,8 +119,11 @@ struct CheckpointThread: ~Copyable {
   }
 
   private func takeSnapshot() {
+    let gate = gate
     do throws(SnapshotError) {
-      let (name, summary) = try snapshots.take(of: database)
+      guard let (name, summary) = try snapshots.take(of: database, until: { gate.isClosing }) else {
+        return logger.info("snapshot left, the node stops")
+      }
       logger.info(
         "snapshot written", LogField("file", name), LogField("records", "\(summary.records)"))
     } catch {
@@ -128,7 +135,7 @@ struct CheckpointThread: ~Copyable {
   private consuming func finish() {
     let deadline = SystemClock.monotonic().advanced(byMilliseconds: Limits.lastCheckpointMilliseconds)
     var isWhole = log.appended == lastPosition
-    if !isWhole, case .finished(let position) = write(deadline: deadline) {
+    if !isWhole, case .finished(let position) = write(until: { SystemClock.monotonic() >= deadline }) {
       isWhole = position == log.appended
     }
     do throws(CheckpointStoreError) {

@@ -18,7 +18,7 @@ struct Checkpointer: ~Copyable {
   enum Outcome {
     /// Everything up to this log position is in the file.
     case finished(UInt64)
-    /// The time was up; what is missing is still in the log.
+    /// It was told to end; what is missing is still in the log.
     case interrupted
     case outOfSpace
   }
@@ -34,7 +34,11 @@ struct Checkpointer: ~Copyable {
   }
 
   /// Brings the file up to the state that the store had when the call began, or a newer one.
-  mutating func run(deadline: Instant? = nil) throws(CheckpointStoreError) -> Outcome {
+  ///
+  /// - Parameter isOver: asked at each shard; the run ends early once it says so.
+  mutating func run(
+    until isOver: () -> Bool = { false }
+  ) throws(CheckpointStoreError) -> Outcome {
     // Each write is applied before its position is handed out, both under its shard's lock: what
     // has a position by now is seen when its shard is visited.
     let position = database.log.appended
@@ -42,7 +46,7 @@ struct Checkpointer: ~Copyable {
     do throws(CheckpointStoreError) {
       var isOpen = false
       for shard in 0..<Shard.count {
-        if let deadline, SystemClock.monotonic() >= deadline {
+        if isOver() {
           if isOpen { try endTransaction() }
           return .interrupted
         }

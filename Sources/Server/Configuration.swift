@@ -137,6 +137,7 @@ public struct Configuration: Sendable {
         throw Mistake("JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
     }
+    try configuration.checkCluster(settings)
     configuration.snapshotLimit = try settings.number("SNAP_LIMIT", 1...1_000_000) ?? 100
     configuration.snapshotMinutes = UInt64(
       try settings.number("DYNA_SNAPSHOT_MINUTES", 1...525_600) ?? 60)
@@ -156,6 +157,24 @@ public struct Configuration: Sendable {
     }
     try configuration.limits.read(settings)
     return configuration
+  }
+
+  /// What this version has no answer to yet is refused, not ignored.
+  private func checkCluster(_ settings: Settings) throws(Mistake) {
+    switch settings.text("DYNA_MODE") ?? "http" {
+    case "http": break
+    case "https": throw Mistake("DYNA_MODE=https is not part of this version; put a TLS proxy in front, or use http")
+    case let mode: throw Mistake("DYNA_MODE is \(mode); it can be http or https")
+    }
+    if let replicas = settings.text("DYNA_REPLICAS"), replicas != "all" {
+      _ = try settings.number("DYNA_REPLICAS", 1...1_000)
+    }
+    if let address = settings.text("DYNA_ADVERTISE"), address.contains(where: \.isWhitespace) {
+      throw Mistake("DYNA_ADVERTISE is not host or host:port")
+    }
+    if !joinAddresses.isEmpty {
+      throw Mistake("JOIN_ADDRESS: clusters are not part of this version; start the node without it")
+    }
   }
 
   /// `host:port` or `[v6]:port`.

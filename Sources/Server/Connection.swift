@@ -28,6 +28,8 @@ struct Connection: ~Copyable {
   var phase = ConnectionPhase.open
   /// The socket may have bytes that were not read.
   var mayRead = false
+  /// The client has closed its half: behind its last byte there is an end to be read.
+  var endsInput = false
   /// `input` may hold a whole request.
   var hasRequest = false
   /// The client has sent its last byte.

@@ -16,10 +16,14 @@ final class NodeContext: Sendable {
   let logger: Logger
   let description: NodeDescription
   let signer: TokenSigner
+  /// Connections of all loops.
+  let connectionCount = Atomic<Int>(0)
+  /// The descriptors that are left to connections, once log, checkpoint and snapshots have theirs.
+  let connectionsMax: Int
 
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
-    logger: Logger, description: NodeDescription
+    logger: Logger, description: NodeDescription, descriptors: UInt64
   ) {
     self.configuration = configuration
     self.database = database
@@ -28,6 +32,7 @@ final class NodeContext: Sendable {
     self.logger = logger
     self.description = description
     metrics = gates.map { _ in LoopMetrics() }
+    connectionsMax = Int(max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))
     signer = TokenSigner(secret: configuration.tokenSecret)
   }
 }
@@ -151,6 +156,9 @@ struct DataLoop: ~Copyable {
     guard let raw = listener?.descriptor.raw else { return }
     // A bounded number a turn, so that a flood of connections does not starve those that are open.
     for _ in 0..<64 {
+      guard node.connectionCount.load(ordering: .relaxed) < node.connectionsMax else {
+        return restListener()
+      }
       switch Socket.accept(raw) {
       case .accepted(let descriptor, _, _): open(descriptor)
       case .wouldBlock: return
@@ -176,6 +184,7 @@ struct DataLoop: ~Copyable {
       return
     }
     metrics.connections.store(connections.count, ordering: .relaxed)
+    node.connectionCount.add(1, ordering: .relaxed)
     deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
   }
 
@@ -211,6 +220,7 @@ struct DataLoop: ~Copyable {
     guard let slot = slot(of: token) else { return }
     if !events.isDisjoint(with: [.error, .hangup]) { return close(slot) }
     if !events.isDisjoint(with: [.readable, .peerClosed]) { connections[slot].mayRead = true }
+    if events.contains(.peerClosed) { connections[slot].endsInput = true }
     if events.contains(.peerClosed), connections[slot].phase == .streaming { return probe(slot) }
     drive(slot)
   }
@@ -276,6 +286,7 @@ struct DataLoop: ~Copyable {
     if let body = connection.body { bodyBytesInFlight -= body.bytes.count }
     Socket.close(connection.descriptor)
     metrics.connections.store(connections.count, ordering: .relaxed)
+    node.connectionCount.subtract(1, ordering: .relaxed)
     if acceptsAgainAt != nil { acceptsAgainAt = now }
   }
 

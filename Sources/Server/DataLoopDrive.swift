@@ -49,7 +49,7 @@ extension DataLoop {
     switch result {
     case .bytes(let count):
       // A short read has emptied the socket: the next byte makes a new event.
-      connections[slot].mayRead = count >= room
+      connections[slot].mayRead = count >= room || connections[slot].endsInput
       let used = answer(slot, buffer.span)
       if connections.contains(slot) {
         settleInput(slot, &buffer, used: used, isScratch: !continues)

@@ -248,7 +248,7 @@ final class Database: Sendable {
         frame
         ?? EventFrame(
           bytes: EventFrame.render(record, stamp: stamp, owner: owner), lsn: lsn, hash: place.hash,
-          table: place.table, key: [UInt8](copying: key))
+          table: place.table, key: [UInt8](copying: key), owner: record.owner)
       frame = made
       gates[loop].post(made)
     }

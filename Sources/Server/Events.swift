@@ -1,6 +1,7 @@
 // Changes on their way to the streams that watch them.
 
 import Bytes
+import HTTP
 import Platform
 import Store
 
@@ -13,8 +14,13 @@ final class EventFrame: Sendable {
   let hash: UInt64
   let table: TableID
   let key: [UInt8]
+  /// Whose record it is, or was.
+  let owner: OwnerID
 
-  init(bytes: [UInt8], lsn: UInt64, hash: UInt64, table: TableID, key: [UInt8]) {
+  init(
+    bytes: [UInt8], lsn: UInt64, hash: UInt64, table: TableID, key: [UInt8], owner: OwnerID
+  ) {
+    self.owner = owner
     self.bytes = bytes
     self.lsn = lsn
     self.hash = hash
@@ -22,30 +28,24 @@ final class EventFrame: Sendable {
     self.key = key
   }
 
+  /// The frame of one change. JSON strings hold no line breaks, but white space between tokens may:
+  /// each line of the value is a `data:` line of its own, which every reader joins again.
   static func render(_ record: RecordView, stamp: Stamp, owner: Span<UInt8>) -> [UInt8] {
+    var token = ByteBuffer()
+    RecordText.appendToken(stamp, to: &token)
     var frame = ByteBuffer(capacity: record.value.count + 256)
-    frame.append("id: ")
-    RecordText.appendToken(stamp, to: &frame)
+    EventStream.beginEvent(id: token.span, to: &frame)
     if record.isTombstone {
-      frame.append("\ndata: {\"event\":\"Deleted\"}\n\n")
+      EventStream.appendData(("{\"event\":\"Deleted\"}" as StaticString).bytes, to: &frame)
     } else {
-      frame.append("\ndata: {\"event\":\"Updated\",\"value\":")
-      let start = frame.count
-      RecordText.append(record, owner: owner, to: &frame)
-      frame.replaceLineBreaks(from: start)
-      frame.append("}\n\n")
+      var data = ByteBuffer(capacity: record.value.count + 128)
+      data.append("{\"event\":\"Updated\",\"value\":")
+      RecordText.append(record, owner: owner, to: &data)
+      data.append("}")
+      EventStream.appendData(data.span, to: &frame)
     }
+    EventStream.endEvent(&frame)
     return frame.copied()
-  }
-}
-
-extension ByteBuffer {
-  /// Between the tokens of a JSON value line breaks are white space, within strings there are none:
-  /// blanks in their place keep an event's data on one line and its meaning the same.
-  fileprivate mutating func replaceLineBreaks(from start: Int) {
-    for index in start..<count where self[index] == 0x0a || self[index] == 0x0d {
-      self[index] = 0x20
-    }
   }
 }
 

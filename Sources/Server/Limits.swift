@@ -31,12 +31,16 @@ public struct Limits: Sendable, Equatable {
   static let bodiesInFlightBytesMax = 256 << 20
   /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
   static let listingPieceBytes = 64 << 10
+  /// Keys that a piece looks at: where none of them has anything to show, others take their turn.
+  static let listingLooksMax = 4_096
   /// What a connection may be owed before it is asked to read: pipelined requests wait until then.
   static let outputBytesMax = 256 << 10
   /// Events that wait for one slow stream; beyond it they are folded to the newest.
   static let streamBacklogBytesMax = 64 << 10
   /// A comment this often keeps proxies from closing a quiet stream.
   static let streamHeartbeatSeconds: UInt64 = 15
+  /// Descriptors that connections never take: log, storage.db, snapshots, and the loops' own.
+  static let ownDescriptors: UInt64 = 48
   /// After a refusal the connection reads on for so long, that the client can read why.
   static let lingerSeconds: UInt64 = 2
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.

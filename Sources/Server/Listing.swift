@@ -29,6 +29,8 @@ final class Listing {
   /// Chosen keys that were shown, by their hashes: a key that is asked for twice is shown once.
   private var shown: Set<UInt64> = []
   private(set) var isFinished = false
+  /// Keys looked at for the present piece.
+  private var looks = 0
   /// How the answer is framed.
   var isChunked = false
   var closesAfter = false
@@ -40,10 +42,12 @@ final class Listing {
     self.reader = reader
   }
 
-  /// Appends the next piece: at least one entry, and about `Limits.listingPieceBytes`.
+  /// Appends the next piece: about `Limits.listingPieceBytes`, or less where many keys have nothing
+  /// to show, even nothing at all.
   func appendPiece(to output: inout ByteBuffer, from database: Database) {
     let enough = output.count + Limits.listingPieceBytes
-    while !isFinished, output.count < enough {
+    looks = 0
+    while !isFinished, output.count < enough, looks < Limits.listingLooksMax {
       switch content {
       case .keys(let table): appendKeys(table, &output, database)
       case .records(let table): appendRecords(table, enough, &output, database)
@@ -94,16 +98,15 @@ final class Listing {
   ) {
     begin(0x7b, &output)
     let bytes = document.span
-    while let element = cursor.nextElement(in: bytes) {
+    while output.count < enough, looks < Limits.listingLooksMax {
+      guard let element = cursor.nextElement(in: bytes) else { return end(0x7d, &output) }
+      looks += 1
       // A text with half a surrogate pair is no key: nothing is stored under it.
       guard let key = JSONReader.string(element, in: bytes) else { continue }
       let name = table.name
       let place = database.place(table.id, name: name.span, key: key.span)
-      guard shown.insert(place.hash).inserted else { continue }
-      appendEntry(table, key.span, &output, database)
-      if output.count >= enough { return }
+      if shown.insert(place.hash).inserted { appendEntry(table, key.span, &output, database) }
     }
-    end(0x7d, &output)
   }
 
   private func appendTables(
@@ -158,6 +161,7 @@ final class Listing {
         into: &batch)
     }
     if let last = batch.last { lastKey = [UInt8](copying: last) }
+    looks += batch.count
     return more
   }
 

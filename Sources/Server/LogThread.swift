@@ -17,6 +17,10 @@ struct LogThread: ~Copyable {
   private var unsyncedSince: Instant?
   private var roomCheckedAt = Instant(nanoseconds: 0)
   private var diskIsLow = false
+  /// A segment could not be made: nothing is admitted beyond what is reserved.
+  private var isOutOfSpace = false
+  /// What may be admitted beyond what is reserved.
+  private var spareBytes = 0
   private var isCertified = true
 
   /// `interval`: what is lost at a power failure is not older.
@@ -25,6 +29,9 @@ struct LogThread: ~Copyable {
   /// Below 2 % of the disk, or 16 MiB where that is less, the node reads only: SQLite and the
   /// system need the rest to get out of it again.
   private static let lowBytesMax: UInt64 = 16 << 20
+
+  /// A batch is held in memory while the disk makes room for it.
+  private static let spareBytesMax: UInt64 = 64 << 20
 
   init(
     log: CommitLog, writer: consuming LogWriter<FileDisk>, disk: FileDisk,
@@ -36,6 +43,9 @@ struct LogThread: ~Copyable {
     self.durability = durability
     self.logger = logger
   }
+
+  /// Looks at the disk for the first time, so that writes are admitted from the first request on.
+  mutating func begin() throws(LogError) { try checkRoom() }
 
   /// Works until the log is closed. An error of the disk ends the process: what was acknowledged is
   /// safe, and nothing after it may be (docs/decisions/008).
@@ -81,15 +91,48 @@ struct LogThread: ~Copyable {
       admit()
       return false
     }
-    try writer.commit(entries.span, firstLSN: firstLSN, count: count)
+    try write(entries.span, firstLSN: firstLSN, count: count)
+    isCertified = false
+    admit()
+    return true
+  }
+
+  /// Writes a batch and tells the loops. Should the disk fill up at the last moment, what was
+  /// admitted waits here for room: it is not told of before, and not forgotten.
+  private mutating func write(
+    _ entries: Span<UInt8>, firstLSN: UInt64, count: Int
+  ) throws(LogError) {
+    let last = firstLSN + UInt64(count) - 1
+    var offset = 0
+    while true {
+      let next = writer.lastLSN + 1
+      do throws(LogError) {
+        try writer.commit(
+          entries.extracting(offset..<entries.count), firstLSN: next, count: Int(last - next) + 1)
+        return try publish()
+      } catch {
+        guard error == .outOfSpace else { throw error }
+        logger.error("disk full, admitted writes wait for room")
+        offset += LogEntry.byteCount(
+          ofFirst: Int(writer.lastLSN + 1 - next), from: offset, of: entries)
+        try publish()
+        isOutOfSpace = true
+        admit()
+        // Nobody was promised anything yet: a node that stops lets them go.
+        if log.isClosing { return }
+        log.waitForWork(milliseconds: Self.roomCheckMilliseconds)
+        try recycle()
+      }
+    }
+  }
+
+  /// Makes what was written as durable as is asked for, and tells the loops.
+  private mutating func publish() throws(LogError) {
     switch durability {
     case .sync: try writer.sync()
     case .interval, .os: unsyncedSince = unsyncedSince ?? SystemClock.monotonic()
     }
-    isCertified = false
-    log.publish(firstLSN + UInt64(count) - 1)
-    admit()
-    return true
+    log.publish(writer.lastLSN)
   }
 
   private mutating func syncIfDue() throws(LogError) {
@@ -103,8 +146,11 @@ struct LogThread: ~Copyable {
 
   // MARK: Room
 
+  /// Tells the loops what they may append: what the log has reserved, and as much again as can be
+  /// reserved without fail while the disk has plenty of room.
   private func admit() {
-    log.admit(bytes: writer.bytesAvailable, diskIsLow: diskIsLow)
+    log.admit(
+      bytes: writer.bytesAvailable + (isOutOfSpace ? 0 : spareBytes), diskIsLow: diskIsLow)
   }
 
   /// Works towards a spare segment, a piece at a time.
@@ -116,10 +162,11 @@ struct LogThread: ~Copyable {
     log.report(segmentBytes: writer.segmentBytes)
     switch state {
     case .working: return false
-    case .ready, .outOfSpace:
-      admit()
-      return true
+    case .ready: isOutOfSpace = false
+    case .outOfSpace: isOutOfSpace = true
     }
+    admit()
+    return true
   }
 
   private mutating func recycle() throws(LogError) {
@@ -140,7 +187,9 @@ struct LogThread: ~Copyable {
     }
     let (free, total): (UInt64, UInt64)
     do throws(DiskError) { (free, total) = try disk.freeBytes() } catch { throw .disk(error) }
-    let isLow = free < min(total / 50, Self.lowBytesMax)
+    let lowBytes = min(total / 50, Self.lowBytesMax)
+    spareBytes = free < lowBytes ? 0 : Int(min((free - lowBytes) / 4, Self.spareBytesMax))
+    let isLow = free < lowBytes
     if isLow != diskIsLow {
       diskIsLow = isLow
       if isLow {
@@ -148,7 +197,7 @@ struct LogThread: ~Copyable {
       } else {
         logger.info("disk has room, writes are accepted", LogField("free_bytes", "\(free)"))
       }
-      admit()
     }
+    admit()
   }
 }

@@ -10,6 +10,7 @@ import Synchronization
 /// A running node.
 public enum Server {
   public static let version = "0.1.0"
+  private static let keyBytes = 32
 
   /// Why a node did not start: one line for stderr, and the exit code.
   public struct StartError: Error {
@@ -27,7 +28,7 @@ public enum Server {
   ) throws(StartError) {
     let started = SystemClock.monotonic()
     let logger = Logger(level: LogLevel(configuration.logLevel) ?? .info)
-    _ = Machine.raiseDescriptorLimit()
+    let descriptors = Machine.raiseDescriptorLimit().soft
     if configuration.tokenSecret.count < 16 {
       logger.warn("JWT_SECRET is shorter than 16 bytes: whoever guesses it can be any user")
     }
@@ -40,7 +41,8 @@ public enum Server {
       let key = try readKey(file: configuration.encryptionKeyFile, embedded: embeddedKey)
       let storage = try Storage.open(configuration.dataDirectory, keyEncryptionKey: key)
       try serve(
-        configuration, storage, &listeners, port: port, logger: logger, started: started)
+        configuration, storage, &listeners, port: port, descriptors: descriptors, logger: logger,
+        started: started)
     } catch {
       throw StartError(message: error.message, code: error.code)
     }
@@ -81,15 +83,20 @@ public enum Server {
         code: .cannotStart)
     }
     do throws(FileError) {
-      return try Machine.readWholeFile(path, limit: 4_096)
+      let key = try Machine.readWholeFile(path, limit: 4_096)
+      if key.count == keyBytes { return key }
     } catch {
       throw StorageError(message: "DYNA_ENCRYPTION_KEY_FILE: \(error)", code: .cannotStart)
     }
+    throw StorageError(
+      message: "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+      code: .cannotStart)
   }
 
   private static func serve(
     _ configuration: Configuration, _ storage: borrowing Storage,
-    _ listeners: inout Slab<Listener>, port: UInt16, logger: Logger, started: Instant
+    _ listeners: inout Slab<Listener>, port: UInt16, descriptors: UInt64, logger: Logger,
+    started: Instant
   ) throws(StorageError) {
     let identity = storage.identity
     let gates = try makeGates(listeners.count)
@@ -118,12 +125,14 @@ public enum Server {
       logger: logger,
       description: NodeDescription(
         address: Array(address.utf8), nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
-        boot: identity.boot, started: started))
+        boot: identity.boot, started: started),
+      descriptors: descriptors)
 
     let checkpointer = Checkpointer(
       database: database, keyring: storage.keyring, store: checkpoint)
     let threads = try startThreads(
-      node, storage, recovered, checkpointer, snapshots, &listeners)
+      node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
+      &listeners)
     logger.info(
       "listening", LogField("version", version), LogField("address", address),
       LogField("data", storage.directory), LogField("durability", configuration.durability.rawValue),
@@ -144,22 +153,25 @@ public enum Server {
 
   private static func startThreads(
     _ node: NodeContext, _ storage: borrowing Storage, _ recovered: RecoveryReport,
-    _ checkpointer: consuming Checkpointer, _ snapshots: Snapshots,
+    _ checkpointer: consuming Checkpointer, position: UInt64, _ snapshots: Snapshots,
     _ listeners: inout Slab<Listener>
   ) throws(StorageError) -> NodeThreads {
     let configuration = node.configuration
     let writer = LogWriter(
       disk: storage.disk, keyring: storage.keyring, identity: storage.identity,
       recovered: recovered)
-    let log = Handover(
-      LogThread(
-        log: node.database.log, writer: writer, disk: storage.disk,
-        durability: configuration.durability, logger: node.logger))
+    var logThread = LogThread(
+      log: node.database.log, writer: writer, disk: storage.disk,
+      durability: configuration.durability, logger: node.logger)
+    do throws(LogError) { try logThread.begin() } catch {
+      throw StorageError(message: "\(error)", code: .diskFailed)
+    }
+    let log = Handover(logThread)
     let gate = CheckpointGate()
     let checkpoint = Handover(
       CheckpointThread(
-        gate: gate, database: node.database, checkpointer: checkpointer, snapshots: snapshots,
-        snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
+        gate: gate, database: node.database, checkpointer: checkpointer, position: position,
+        snapshots: snapshots, snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
     let passwords = Handover(
       PasswordThread(
         queue: node.passwords, database: node.database, gates: node.gates,

@@ -36,9 +36,12 @@ struct Snapshots: Sendable {
   func clearRequest() { try? disk.remove(Self.requestName) }
 
   /// Writes the store as it is, block after block; holds a shard's lock for one block at a time.
+  ///
+  /// - Parameter isOver: asked now and then; the snapshot is dropped once it says so.
+  /// - Returns: nil where it was dropped.
   func take(
-    of database: Database
-  ) throws(SnapshotError) -> (name: String, summary: SnapshotSummary) {
+    of database: Database, until isOver: () -> Bool = { false }
+  ) throws(SnapshotError) -> (name: String, summary: SnapshotSummary)? {
     var writer = try SnapshotWriter(
       disk: disk, keyring: keyring, identity: identity,
       milliseconds: SystemClock.wallMilliseconds())
@@ -46,6 +49,10 @@ struct Snapshots: Sendable {
     do throws(SnapshotError) {
       var entries = ByteBuffer()
       for shard in 0..<Shard.count {
+        if isOver() {
+          writer.cancel()
+          return nil
+        }
         let bits = database.shards.withLock(shard) { $0.shard.blockBits }
         try append(shard, bits, of: database, to: &writer, using: &entries)
       }

@@ -18,6 +18,8 @@ struct LoadReport {
   var tornBytes = 0
   var tornSegment = ""
   var milliseconds: UInt64 = 0
+  /// The log position that the checkpoint holds.
+  var checkpointPosition: UInt64 = 0
 }
 
 /// The data directory of this process: locked, identified, with its keys.
@@ -84,6 +86,7 @@ struct Storage: ~Copyable {
       throw StorageError(message: "\(error)", code: .damagedData)
     }
     database.log.resume(after: recovered.lastLSN)
+    report.checkpointPosition = applied
     report.logEntries = recovered.entries
     if let torn = recovered.torn {
       report.tornBytes = torn.bytes

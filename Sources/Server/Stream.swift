@@ -6,6 +6,8 @@ import Store
 /// What a stream is owed. Frames are shared; the stream holds only how far it got.
 final class Stream {
   let place: Place
+  /// Only this user's records are shown, where reading is for owners.
+  let reader: OwnerID?
   /// Where this stream stands in its group's list.
   var position: Int
   let group: StreamGroup
@@ -15,8 +17,9 @@ final class Stream {
   private(set) var sent = 0
   private var backlogBytes = 0
 
-  init(place: Place, group: StreamGroup, position: Int) {
+  init(place: Place, reader: OwnerID?, group: StreamGroup, position: Int) {
     self.place = place
+    self.reader = reader
     self.group = group
     self.position = position
   }
@@ -62,7 +65,9 @@ struct StreamGroups {
   private var groups: [UInt64: [StreamGroup]] = [:]
   private(set) var count = 0
 
-  mutating func add(_ place: Place, key: Span<UInt8>, slot: Int) -> Stream {
+  mutating func add(
+    _ place: Place, key: Span<UInt8>, reader: OwnerID?, slot: Int
+  ) -> Stream {
     let group: StreamGroup
     if let found = find(place.hash, place.table, key) {
       group = found
@@ -72,7 +77,7 @@ struct StreamGroups {
     }
     group.slots.append(Int32(slot))
     count += 1
-    return Stream(place: place, group: group, position: group.slots.count - 1)
+    return Stream(place: place, reader: reader, group: group, position: group.slots.count - 1)
   }
 
   /// - Returns: the slot that took the removed one's position in its group, if another did.

@@ -50,6 +50,13 @@ final class TableDirectory: Sendable {
     names.intern(name).map { TableID(rawValue: $0) }
   }
 
+  /// As `intern`, for who only reads: such names never take more than half of the room, so that
+  /// nobody without a token can keep others from making tables.
+  func internForReader(_ name: Span<UInt8>) -> TableID? {
+    if let known = find(name) { return known }
+    return names.count < names.limit / 2 ? intern(name) : nil
+  }
+
   @_lifetime(borrow self)
   func name(of id: TableID) -> Span<UInt8> {
     // The bytes of a name are never moved or freed, and `names` lives as long as the directory.

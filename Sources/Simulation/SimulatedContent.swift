@@ -35,26 +35,23 @@ struct SimulatedContent: Sendable {
     guard !bytes.isEmpty else { return }
     let end = offset + bytes.count
     if content.count < end {
-      content.append(contentsOf: repeatElement(0, count: end - content.count))
+      Self.setLength(end, of: &content)
       lengths.append(end)
     }
-    content.replaceSubrange(offset..<end, with: bytes)
+    Self.copy(bytes, into: &content, at: offset)
     for page in offset / Self.pageBytes...(end - 1) / Self.pageBytes {
-      written.append(PageVersion(page: page, bytes: Array(content[range(of: page, in: content)])))
+      written.append(PageVersion(page: page, bytes: slice(of: page)))
     }
   }
 
   mutating func truncate(to size: Int) {
-    if size < content.count {
-      content.removeSubrange(size...)
-    } else {
-      content.append(contentsOf: repeatElement(0, count: size - content.count))
-    }
+    Self.setLength(size, of: &content)
     lengths.append(size)
   }
 
+  /// Writes what is dirty, and only that: what an earlier, failed sync forgot stays lost.
   mutating func sync() {
-    durable = content
+    durable = survivorOfEverything()
     forget()
   }
 
@@ -73,33 +70,48 @@ struct SimulatedContent: Sendable {
 
   /// What a crash leaves: from nothing to all of what was not synced, as `luck` has it.
   func survivor(_ luck: SimulatedLuck, _ random: inout SeededRandom) -> SimulatedContent {
+    switch luck {
+    case .nothing: SimulatedContent(durable: durable)
+    case .everything: SimulatedContent(durable: survivorOfEverything())
+    case .some: SimulatedContent(durable: survivorOfSome(&random))
+    }
+  }
+
+  private func survivorOfEverything() -> [UInt8] {
+    var result = durable
+    for version in written { Self.place(version.bytes, page: version.page, in: &result) }
+    Self.setLength(lengths.last ?? durable.count, of: &result)
+    return result
+  }
+
+  private func survivorOfSome(_ random: inout SeededRandom) -> [UInt8] {
     var result = durable
     var length = durable.count
-    switch luck {
-    case .nothing: break
-    case .everything:
-      for version in written { Self.place(version.bytes, page: version.page, in: &result) }
-      if let last = lengths.last { length = last }
-    case .some:
-      let last = written.last?.page
-      for page in 0...(written.map { $0.page }.max() ?? 0) {
-        let versions = written.filter { $0.page == page }
-        let choice = Int(random.next(below: UInt64(versions.count) + 1))
-        guard choice > 0 else { continue }
-        var bytes = versions[choice - 1].bytes
-        if random.next(below: 4) == 0 {
-          tear(&bytes, page: page, within: page == last, over: result, &random)
-        }
-        Self.place(bytes, page: page, in: &result)
+    let last = written.last?.page
+    for page in 0...(written.map { $0.page }.max() ?? 0) {
+      let versions = written.filter { $0.page == page }
+      let choice = Int(random.next(below: UInt64(versions.count) + 1))
+      guard choice > 0 else { continue }
+      var bytes = versions[choice - 1].bytes
+      if random.next(below: 4) == 0 {
+        tear(&bytes, page: page, within: page == last, over: result, &random)
       }
-      let choice = Int(random.next(below: UInt64(lengths.count) + 1))
-      if choice > 0 { length = lengths[choice - 1] }
+      Self.place(bytes, page: page, in: &result)
     }
-    if result.count > length { result.removeSubrange(length...) }
-    if result.count < length {
-      result.append(contentsOf: repeatElement(0, count: length - result.count))
+    let choice = Int(random.next(below: UInt64(lengths.count) + 1))
+    if choice > 0 { length = lengths[choice - 1] }
+    Self.setLength(length, of: &result)
+    return result
+  }
+
+  private static func setLength(_ length: Int, of bytes: inout [UInt8]) {
+    if bytes.count > length {
+      bytes.removeSubrange(length...)
+    } else if bytes.count < length {
+      var longer = [UInt8](repeating: 0, count: length)
+      copy(bytes, into: &longer, at: 0)
+      bytes = longer
     }
-    return SimulatedContent(durable: result)
   }
 
   /// Leaves the old bytes behind a random sector, or behind any byte where `within` is set.
@@ -117,15 +129,32 @@ struct SimulatedContent: Sendable {
 
   private static func place(_ bytes: [UInt8], page: Int, in result: inout [UInt8]) {
     let start = page * pageBytes
-    if result.count < start + bytes.count {
-      result.append(contentsOf: repeatElement(0, count: start + bytes.count - result.count))
-    }
-    result.replaceSubrange(start..<start + bytes.count, with: bytes)
+    if result.count < start + bytes.count { setLength(start + bytes.count, of: &result) }
+    copy(bytes, into: &result, at: start)
   }
 
-  private func range(of page: Int, in bytes: [UInt8]) -> Range<Int> {
-    page * Self.pageBytes..<min(bytes.count, (page + 1) * Self.pageBytes)
+  /// The content of a page as it reads; the last one may be short.
+  private func slice(of page: Int) -> [UInt8] {
+    let start = page * Self.pageBytes
+    let count = min(content.count - start, Self.pageBytes)
+    return content.span.extracting(start..<start + count).copied()
   }
+
+  /// Writes over bytes that are there. By hand, because tests run unoptimised and `replaceSubrange`
+  /// then takes most of their time.
+  private static func copy(_ bytes: [UInt8], into target: inout [UInt8], at offset: Int) {
+    precondition(offset >= 0 && offset + bytes.count <= target.count, "writes over what is there")
+    unsafe target.withUnsafeMutableBytes { target in
+      unsafe bytes.withUnsafeBytes { bytes in
+        // In range, as was checked.
+        unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: bytes)
+      }
+    }
+  }
+}
+
+extension Span where Element == UInt8 {
+  fileprivate func copied() -> [UInt8] { [UInt8](copying: self) }
 }
 
 /// How much of what was not synced a crash leaves behind.

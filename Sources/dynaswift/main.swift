@@ -6,7 +6,7 @@ Signals.block()
 let words = Machine.arguments
 
 switch words.first {
-case nil, "help", "--help", "-h": Help.run()
+case "help", "--help", "-h": Help.run()
 case "version", "--version": Version.run()
 case "serve": Serve.run(Array(words.dropFirst()))
 case "health": Health.run(Array(words.dropFirst()))

@@ -21,7 +21,7 @@ struct LogCrashTests {
   }
 
   @Test("whatever the moment of a crash, every acknowledged entry comes back, once and in order",
-    arguments: 0..<UInt64(40))
+    arguments: Seeds.first(16))
   func everyStep(seed: UInt64) throws {
     let steps = try play(seed: seed, crashAt: nil).steps
     #expect(steps > 20)
@@ -51,7 +51,7 @@ struct LogCrashTests {
     }
   }
 
-  @Test("a crash in the middle of recovery changes nothing", arguments: 100..<UInt64(110))
+  @Test("a crash in the middle of recovery changes nothing", arguments: Seeds.first(6))
   func crashInRecovery(seed: UInt64) throws {
     let steps = try play(seed: seed, crashAt: nil).steps
     for step in stride(from: 5, through: steps, by: 7) {

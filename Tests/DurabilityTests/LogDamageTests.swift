@@ -26,6 +26,21 @@ struct LogDamageTests {
     }
   }
 
+  @Test("a flipped byte in what recovery wrote anew is refused as well")
+  func rewritten() throws {
+    var image = try LogImage(entries: 40, certified: false)
+    image = LogImage(image, on: try image.recover().disk)
+    let last = try #require(try image.segments().last)
+    let frames = try image.frames().filter { $0.segment == last && $0.count > 0 }
+    #expect(frames.count > 5)
+    for frame in frames {
+      #expect(throws: RecoveryError.self) {
+        _ = try image.recover { LogImage.flip($0, last, at: frame.offset + 40) }
+      }
+    }
+    #expect(try image.recover().found == image.values)
+  }
+
   @Test("damage leaves the directory as it was")
   func untouched() throws {
     let image = try LogImage(entries: 40)
@@ -172,9 +187,9 @@ struct LogDamageTests {
     #expect(report.torn?.bytes == 2 * length)
   }
 
-  @Test("another data key opens nothing")
-  func wrongKey() throws {
-    let image = try LogImage(entries: 30)
+  @Test("another data key opens nothing, and cuts nothing", arguments: [1, 30])
+  func wrongKey(entries: Int) throws {
+    let image = try LogImage(entries: entries, certified: false)
     let other = try Keyring.open(
       SimulatedDisk(seed: 3), keyEncryptionKey: Fixed.keyEncryptionKey,
       random: Fixed.counting(from: 1))

@@ -52,7 +52,7 @@ struct LogWriterTests {
     }
     #expect(steps == 3)
     #expect(try disk.names() == ["wal-0000000000000001.log"])
-    #expect(log.bytesAvailable == 4096 - 1024)
+    #expect(log.bytesAvailable == 4096 - 1024 - 48)
     #expect(try disk.afterCrash().names() == ["wal-0000000000000001.log"])
   }
 
@@ -130,10 +130,16 @@ struct LogWriterTests {
         batch.append(next)
         count += 1
       }
-      guard count > 0 else { continue }
-      try log.commit(batch.span, firstLSN: lsn, count: count)
+      let isCertified = random.next(below: 4) == 0
+      if isCertified { try log.commit(Span(), firstLSN: lsn, count: 0) }
+      guard count > 0 || isCertified else { continue }
+      if count > 0 { try log.commit(batch.span, firstLSN: lsn, count: count) }
       lsn += UInt64(count)
-      #expect(log.bytesAvailable >= promised)
+      if isCertified {
+        promised = log.bytesAvailable
+      } else {
+        #expect(log.bytesAvailable >= promised)
+      }
     }
     #expect(lsn > 1)
   }
@@ -277,6 +283,47 @@ struct LogWriterTests {
     let fresh = try #require(disk.content(of: "wal-0000000000000002.log"))
     #expect(fresh[48..<80] != recovered[48..<80])
     #expect(fresh[48..<80] != before[48..<80])
+  }
+
+  @Test("recovery needs no room: on a full disk the last segment is made durable where it lies",
+    arguments: 0..<UInt64(12))
+  func fullDisk(seed: UInt64) throws {
+    let disk = SimulatedDisk(seed: seed)
+    var log = writer(disk)
+    for number in 1...25 {
+      try log.commit(entry(number).span, firstLSN: UInt64(number), count: 1)
+      try log.sync()
+    }
+    try log.commit(entry(26).span, firstLSN: 26, count: 1)
+    disk.failSync(number: disk.syncs + 1)
+    #expect(throws: LogError.self) { try log.sync() }
+    let restarted = disk.afterKill()
+    restarted.setCapacity(restarted.usedBytes)
+    let shown = try replay(restarted)
+    #expect(shown.values.count == 26)
+    #expect(try restarted.names().allSatisfy { !$0.hasSuffix(".tmp") })
+    let after = restarted.afterCrash()
+    #expect(try replay(after).values == shown.values)
+    // And the log goes on in a new segment once there is room.
+    after.setCapacity(1 << 20)
+    var next = writer(after, try replay(after).report)
+    try next.commit(entry(27).span, firstLSN: 27, count: 1)
+    try next.sync()
+    #expect(try replay(after.afterCrash()).values.count == 27)
+  }
+
+  @Test("a full disk gives the room of the spare segment to recovery")
+  func spareGivesRoom() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var log = writer(disk)
+    for number in 1...5 { try log.commit(entry(number).span, firstLSN: UInt64(number), count: 1) }
+    try log.sync()
+    while try log.prepareStep() != .ready {}
+    disk.setCapacity(disk.usedBytes)
+    let before = disk.content(of: "wal-0000000000000001.log")?[48..<80]
+    #expect(try replay(disk).values.count == 5)
+    #expect(try disk.names() == ["wal-0000000000000001.log"])
+    #expect(disk.content(of: "wal-0000000000000001.log")?[48..<80] != before)
   }
 
   @Test("recovery tells the clock where to go on")

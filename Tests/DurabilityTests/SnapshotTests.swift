@@ -259,6 +259,18 @@ struct SnapshotTests {
     #expect(SnapshotDirectory.milliseconds(ofName: name) == nil)
   }
 
+  @Test("a stamp has one text, and other texts are none", arguments: [
+    "", "-", "1-2-3", "1-2-3-4-5", "1-2-3-", "1-2-x-4", "1-2-a-4", "g-2-3-4", "1-2-4294967296-4",
+    "1-2-3-18446744073709551616", "10000000000000000-2-3-4", "-1-2-3-4", "1-2-3-+4",
+  ])
+  func stampText(text: String) {
+    #expect(Stamp(text: Array(text.utf8)) == nil)
+    let stamp = Stamp(hybridTime: 0xabcd, node: .max, boot: .max, sequence: .max)
+    var written = ByteBuffer()
+    stamp.append(to: &written)
+    #expect(Stamp(text: written.copied()) == stamp)
+  }
+
   @Test("without room nothing stays behind, and the older snapshots do")
   func outOfSpace() throws {
     let disk = SimulatedDisk(seed: 1)

@@ -15,10 +15,13 @@ extension DataLoop {
     default: return wrongMethod(call, allow: "GET, HEAD, OPTIONS")
     }
     guard let reader = readAccess(call) else { return }
-    guard let id = database.tables.intern(table) else { return refused(call, .tooManyNames) }
+    guard let id = database.tables.internForReader(table) else {
+      return fail(
+        call.slot, call.style, 503, "too many names of tables that do not exist are being watched")
+    }
     let place = database.place(id, name: table, key: key)
     if let reader, !isReadable(place, key: key, by: reader) { return notOwner(call) }
-    beginStream(call, place, key: key)
+    beginStream(call, place, key: key, reader: reader)
   }
 
   /// A key that has no record yet may be watched; one of another owner may not.
@@ -29,7 +32,9 @@ extension DataLoop {
     }
   }
 
-  private mutating func beginStream(_ call: borrowing Call, _ place: Place, key: Span<UInt8>) {
+  private mutating func beginStream(
+    _ call: borrowing Call, _ place: Place, key: Span<UInt8>, reader: OwnerID?
+  ) {
     // The end of a stream is the end of its connection.
     var style = call.style
     style.keepAlive = false
@@ -43,7 +48,8 @@ extension DataLoop {
     EventStream.appendRetry(milliseconds: 2_000, to: &output)
     EventStream.appendComment("subscribed", to: &output)
     appendMissed(call, place, key: key)
-    connections[call.slot].stream = streams.add(place, key: key, slot: call.slot)
+    connections[call.slot].stream = streams.add(
+      place, key: key, reader: reader, slot: call.slot)
     connections[call.slot].phase = .streaming
     metrics.streams.store(streams.count, ordering: .relaxed)
     deadlines.set(.heartbeat, call.slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
@@ -83,6 +89,8 @@ extension DataLoop {
 
   private mutating func deliver(_ event: EventFrame, to slot: Int) {
     guard let stream = connections[slot].stream else { return }
+    // The key may have come to belong to another user since the stream began.
+    if let reader = stream.reader, reader != event.owner { return }
     guard connections[slot].phase == .streaming, connections[slot].output.isEmpty,
       stream.backlog.isEmpty
     else { return stream.enqueue(event) }

@@ -8,8 +8,6 @@ struct LogImage {
   let disk: SimulatedDisk
   let keyring: Keyring
   var values: [[UInt8]] = []
-  /// The numbers of the entries are those of `values` plus this.
-  var applied = 0
 
   struct Frame {
     let segment: String
@@ -42,6 +40,13 @@ struct LogImage {
       try log.commit(Span(), firstLSN: UInt64(values.count) + 1, count: 0)
       try log.sync()
     }
+  }
+
+  /// The same entries as they lie on another disk.
+  init(_ image: LogImage, on disk: SimulatedDisk) {
+    self.disk = disk
+    keyring = image.keyring
+    values = image.values
   }
 
   static func value(_ number: Int, _ count: Int) -> [UInt8] {

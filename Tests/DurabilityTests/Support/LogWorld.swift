@@ -8,6 +8,7 @@ import Simulation
 struct LogWorld {
   var disk: SimulatedDisk
   var random: SeededRandom
+  /// Segments of one page, or of several that a crash may lose one by one.
   let options: LogOptions
   let keyring: Keyring
   let salts: RandomSource
@@ -29,11 +30,13 @@ struct LogWorld {
     return options
   }
 
-  init(seed: UInt64, keyring: Keyring, options: LogOptions = LogWorld.smallOptions) {
+  init(seed: UInt64, keyring: Keyring) {
     random = SeededRandom(seed: seed)
     disk = SimulatedDisk(seed: random.next())
     salts = Fixed.seeded(random.next())
     self.keyring = keyring
+    var options = Self.smallOptions
+    options.segmentBytes = [4096, 12_288, 20_480][Int(seed % 3)]
     self.options = options
   }
 
@@ -121,7 +124,7 @@ struct LogWorld {
     let first = UInt64(written.count) + 1
     for _ in 0..<count {
       let long = random.next(below: 8) == 0
-      let value = (0..<Int(random.next(below: long ? 800 : 80))).map { _ in
+      let value = (0..<Int(random.next(below: long ? 850 : 120))).map { _ in
         UInt8(random.next(below: 256))
       }
       written.append(value)
