@@ -13,6 +13,8 @@ ROWS ?=#                       the rows of `make bench`; empty: all
 BINARY := $(CURDIR)/.build/release/dynaswift
 RELEASE := -c release --static-swift-stdlib --product dynaswift
 TESTS := --disable-xctest
+# What went well needs no line of its own; failures and the closing line stay.
+BRIEFLY := 2>&1 | grep --line-buffered -avE '^(◇|✔ (Suite|Test (case|"|[A-Za-z]+\()))'
 export ROWS
 
 # The compiler keeps caches under HOME; where that is no place to write, they live in the build folder.
@@ -32,8 +34,8 @@ build: set-up ## build the optimised binary, .build/release/dynaswift
 
 test: build ## set up, check the floors, run every test and a short fuzz run
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build $(TESTS) --skip EndToEndTests
-	DYNASWIFT_BINARY=$(BINARY) swift test --skip-build $(TESTS) --filter EndToEndTests
+	swift test --skip-build $(TESTS) --skip EndToEndTests $(BRIEFLY)
+	DYNASWIFT_BINARY=$(BINARY) swift test --skip-build $(TESTS) --filter EndToEndTests $(BRIEFLY)
 	@$(MAKE) fuzz FUZZ_SECONDS=$(if $(filter command line environment,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),10)
 
 fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_SECONDS=60 each)
@@ -42,12 +44,12 @@ fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_
 asan: set-up ## run the test suite under AddressSanitizer
 	swift build --build-tests --scratch-path .build-asan --sanitize=address
 	DYNASWIFT_BINARY=$(CURDIR)/.build-asan/debug/dynaswift \
-	  swift test --skip-build --scratch-path .build-asan --sanitize=address $(TESTS)
+	  swift test --skip-build --scratch-path .build-asan --sanitize=address $(TESTS) $(BRIEFLY)
 
 tsan: set-up ## run the test suite under ThreadSanitizer
 	swift build --build-tests --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN
 	DYNASWIFT_BINARY=$(CURDIR)/.build-tsan/debug/dynaswift \
-	  swift test --skip-build --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN $(TESTS)
+	  swift test --skip-build --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN $(TESTS) $(BRIEFLY)
 
 format: ## lay out the sources with swift format
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Fuzz

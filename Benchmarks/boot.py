@@ -15,5 +15,6 @@ while time.monotonic() - began < 60 and process.poll() is None:
         pass
     time.sleep(0.001)
 else:
+    process.kill()
     sys.exit(f"boot.py: no answer; see log.{port}")
 print(round((time.monotonic() - began) * 1e3, 1), process.pid)

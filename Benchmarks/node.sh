@@ -6,6 +6,7 @@ node() {
   shift 2
   start "$SRV_CORE" "$port" env JWT_SECRET=bench CLUSTER_SECRET=bench-cluster-secret DYNA_LOG=warn \
     DYNA_DATA_DIR="$data" "$@" "$binary" "127.0.0.1:$port"
+  mine "$LASTPID" || { echo "bench: the node on port $port ended: $(tail -1 "$TMP/log.$port")" >&2; exit 1; }
 }
 
 # token PORT                               -> TOKEN

@@ -10,7 +10,7 @@ restarts() {
     answer=$(python3 "$here/boot.py" 18320 /default/key/k099999 taskset -c "$SRV_CORE" env JWT_SECRET=bench \
       DYNA_LOG=info DYNA_DATA_DIR="$TMP/again" "$binary" 127.0.0.1:18320)
     STARTED+=("${answer#* }")
-    stop "${answer#* }"
+    quit "${answer#* }"
     echo "{\"bench\":\"restart\",\"label\":\"$2\",\"restart_ms\":${answer% *}}"
   done >>"$RES/restart.jsonl"
 }
@@ -28,7 +28,7 @@ records() {
   token 18322
   python3 "$here/load.py" 18322 "$TOKEN" "$TMP/lorem" >/dev/null
   RSS_KIB=$(rss_kib "$whole")
-  stop "$whole"
+  quit "$whole"
   DISK_BYTES=$(du -s --block-size=1 "$TMP/checkpoint" | cut -f1)
   if has redis-server; then OUT="$RES/redis-mem.jsonl" "$PEERS/peer_mem.sh" >&2; fi
 }

@@ -11,7 +11,8 @@ readers() {
   token 18301
   python3 "$here/load.py" 18301 "$TOKEN" small >/dev/null
   NGINX=
-  if has nginx; then
+  if has nginx && has openssl; then
+    . "$PEERS/certs.sh"
     conf nginx-http.conf.in "$TMP/nginx.conf" 1 1801
     start "$SRV_CORE" 18010 nginx -p "$TMP" -c "$TMP/nginx.conf"; NGINX=$(children "$LASTPID")
   else say "nginx is not installed, and left out"; fi
@@ -44,7 +45,7 @@ row_put() {
   ratio=$(figure "$out" dynaswift rps cfloor)
   row "PUT with token, sync, 64 connections" "$(figure "$out" dynaswift rps) requests/s, **$ratio ×**" \
     "C floor with log and fdatasync" "≥ 1 ×" "$ratio >= 1"
-  stop "$floor" "$put"
+  quit "$floor" "$put"
 }
 
 row_put_os() {
@@ -64,5 +65,5 @@ row_put_os() {
   ratio=$(figure = "$(figure "$out" dynaswift us_req) / $(figure "$out" redis us_req)")
   row "PUT, os" "$(figure "$out" dynaswift us_req) µs CPU a request, **$ratio ×**" \
     "redis SET, AOF everysec: $(figure "$out" redis us_req) µs" "≤ 1 ×" "$ratio <= 1"
-  stop "$redis" "$put"
+  quit "$redis" "$put"
 }

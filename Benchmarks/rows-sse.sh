@@ -23,7 +23,7 @@ fan_out() {
       ssefan "${common[@]}" -p 18311 --sub /default/subscribe/k --pub-method PUT --pub /default/key/k \
         --pub-header "Authorization: Bearer $TOKEN" --body '{"value":{"t":%t,"s":%s}}' --pids "$LASTPID" ;;
   esac >>"$4"
-  stop "$LASTPID"
+  quit "$LASTPID"
 }
 
 # streams STREAMS RATE MESSAGES            fills RES/sse-STREAMS.jsonl, once

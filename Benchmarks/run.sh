@@ -27,12 +27,14 @@ ulimit -n "$(ulimit -Hn)"
 
 . "$PEERS/lib.sh"                      # start, stop, conf, waitport, TMP, RES; stops what it started on exit
 set -euo pipefail
+trap 'set +e; cleanup' EXIT
 cd "$TMP"
 . "$here/node.sh"
 table=$TMP/table
 
 say() { echo "bench: $*" >&2; }
 figure() { python3 "$here/figure.py" "$@"; }
+quit() { stop "$@" || true; }          # stop answers with the exit status of what it stopped
 has() { command -v "$1" >/dev/null; }
 has_nchan() { has nginx && [ -e "$(nginx -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')/ngx_nchan_module.so" ]; }
 
