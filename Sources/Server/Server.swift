@@ -138,6 +138,7 @@ public enum Server {
       LogField("data", storage.directory), LogField("durability", configuration.durability.rawValue),
       LogField("loops", "\(gates.count)"), LogField("records", "\(report.records)"),
       LogField("log_entries", "\(report.logEntries)"), LogField("load_ms", "\(report.milliseconds)"))
+    Machine.releaseStartupCode()
     try threads.wait(node)
   }
 
