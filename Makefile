@@ -58,9 +58,9 @@ bench: build ## measure the node beside its peers (ROWS="get put" for some rows;
 	@Benchmarks/run.sh
 
 image docker: ## build the container image, with docker or podman (IMAGE=name)
-	@engine=$$(command -v docker || command -v podman) || \
-	  { echo "make image: neither docker nor podman is installed" >&2; exit 1; }; \
-	case $$engine in *podman) format="--format docker";; *) format=;; esac; \
+	@for engine in docker podman; do "$$engine" info >/dev/null 2>&1 && break || engine=; done; \
+	[ -n "$$engine" ] || { echo "make image: neither docker nor podman answers here" >&2; exit 1; }; \
+	[ "$$engine" = docker ] && format= || format="--format docker"; \
 	"$$engine" build $$format $(IMAGE_FLAGS) -t "$(IMAGE)" .
 
 clean: ## remove what was built; keys, .env and data stay
