@@ -22,7 +22,8 @@ public struct Keyring: Sendable {
   /// The key that is used for everything new.
   public let currentKeyID: UInt32
 
-  /// Reads the keyring, or makes one in a directory that holds no data yet. Durable once it returns.
+  /// Reads the keyring, or makes one in a directory that holds no data yet. Durable once it
+  /// returns.
   public static func open<D: Disk>(
     _ disk: D, keyEncryptionKey: [UInt8], random: RandomSource = SecureRandom.bytes
   ) throws(KeyringError) -> Keyring {
@@ -119,7 +120,10 @@ public enum KeyringError: Error, Equatable, CustomStringConvertible {
     case .unknownKey(let id):
       "the data needs key \(id), which keyring.json does not have; restore the newer keyring.json"
     case .keyTooShort:
-      "the encryption key is shorter than \(Keyring.keyEncryptionKeyBytesMin) bytes; make one with encryption.sh"
+      """
+      the encryption key is shorter than \(Keyring.keyEncryptionKeyBytesMin) bytes; make one with \
+      encryption.sh
+      """
     case .disk(let error): "\(error)"
     }
   }

@@ -1,7 +1,7 @@
 /// Why the log could not be written.
 public enum LogError: Error, Equatable, CustomStringConvertible {
-  /// There was no room for a segment that a commit needed at once. Nothing of the frame that did
-  /// not fit was written. A caller that keeps to `bytesAvailable` never sees it.
+  /// There was no room for a segment that a commit needed at once. Entries before the one that did
+  /// not fit may be written. A caller that keeps to `bytesAvailable` never sees it.
   case outOfSpace
   /// A write, a sync or a rename failed. What is on disk is unknown from here on, so the process
   /// ends and the next start finds out; nothing is tried again.

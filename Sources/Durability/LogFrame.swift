@@ -25,7 +25,9 @@ struct LogFrame: Equatable {
 
   /// The head at `offset`, with the checksum that stands in it; nil where the frame that it claims
   /// to be does not fit. Nothing of it has been proven yet.
-  static func claimed(at offset: Int, of segment: Span<UInt8>) -> (frame: LogFrame, checksum: UInt32)? {
+  static func claimed(at offset: Int, of segment: Span<UInt8>) -> (
+    frame: LogFrame, checksum: UInt32
+  )? {
     var reader = ByteReader(segment.extracting(offset..<segment.count))
     guard let sealedBytes = reader.readUInt32(), let checksum = reader.readUInt32(),
       let firstLSN = reader.readUInt64(), let count = reader.readUInt32(),

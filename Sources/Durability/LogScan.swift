@@ -38,9 +38,13 @@ struct LogScan: ~Copyable {
       number += 1
     }
     if let successor, nextLSN != successor {
-      throw RecoveryError.damaged(segment: name, offset: offset, detail: "entries before the next segment are missing or not whole")
+      throw RecoveryError.damaged(
+        segment: name, offset: offset,
+        detail: "entries before the next segment are missing or not whole")
     }
-    if successor == nil { try judge(segment, from: offset, number: number, seed: cipher.seed, name) }
+    if successor == nil {
+      try judge(segment, from: offset, number: number, seed: cipher.seed, name)
+    }
     wholeBytes = offset
     report.lastLSN = nextLSN - 1
     report.segments.append(

@@ -8,7 +8,7 @@ public import Crypto
 /// change the length of a file. A segment that has a successor in use is wholly durable, which is
 /// what lets recovery tell damage from a torn tail.
 ///
-/// After an error other than `outOfSpace` the writer refuses everything: the process must end.
+/// After an error the writer refuses everything: the process must end.
 public struct LogWriter<D: Disk>: ~Copyable {
   /// What a frame adds to its entries. For each entry a caller counts its bytes and this much
   /// against `bytesAvailable`, since it may get a frame of its own.
@@ -59,8 +59,8 @@ public struct LogWriter<D: Disk>: ~Copyable {
   /// no more than what is committed, and rises when a spare segment becomes ready.
   ///
   /// An entry never straddles segments, so the end of the current one may stay unused: at worst
-  /// almost as much as the longest entry. The place of one empty frame is held back in each segment:
-  /// one that is committed between two readings of this number need not be counted.
+  /// almost as much as the longest entry. The place of one empty frame is held back in each
+  /// segment: one that is committed between two readings of this number need not be counted.
   public var bytesAvailable: Int {
     let here = max(0, (current?.room ?? 0) - LogFrame.overhead)
     let next = max(0, files.spareRoom - LogFrame.overhead)
@@ -154,7 +154,9 @@ public struct LogWriter<D: Disk>: ~Copyable {
         files.close(current, lastLSN: lastLSN)
         self.current = nil
       }
-      guard let spare = try files.takeSpare(entryBytes: entryBytes) else { throw LogError.outOfSpace }
+      guard let spare = try files.takeSpare(entryBytes: entryBytes) else {
+        throw LogError.outOfSpace
+      }
       let header = LogSegment(
         cluster: identity.cluster, node: identity.node, boot: identity.boot,
         keyID: keyring.currentKeyID, number: spare.number, firstLSN: lastLSN + 1,

@@ -82,7 +82,10 @@ public enum NodeIdentityError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged:
-      "node.json in the data directory cannot be read; restore it, or move it away to become a new node"
+      """
+      node.json in the data directory cannot be read; restore it, or move it away to become a new \
+      node
+      """
     case .exhausted: "the node has started too often; move node.json away to become a new node"
     case .disk(let error): "\(error)"
     }

@@ -46,7 +46,7 @@ public enum RecoveryError: Error, Equatable, CustomStringConvertible {
   case keyring(KeyringError)
   case disk(DiskError)
 
-  /// The exit status for it, as in sysexits.h: 65 for damaged data, 74 for the disk, 78 for the key.
+  /// The exit status for it, as in sysexits.h: 65 damaged data, 74 the disk, 78 the key.
   public var exitCode: Int32 {
     switch self {
     case .damaged: 65
@@ -69,7 +69,10 @@ public enum RecoveryError: Error, Equatable, CustomStringConvertible {
 
   public static func == (left: RecoveryError, right: RecoveryError) -> Bool {
     switch (left, right) {
-    case (.damaged(let segment, let offset, let detail), .damaged(let segment2, let offset2, let detail2)):
+    case (
+      .damaged(let segment, let offset, let detail),
+      .damaged(let segment2, let offset2, let detail2)
+    ):
       segment == segment2 && offset == offset2 && detail.description == detail2.description
     case (.keyring(let left), .keyring(let right)): left == right
     case (.disk(let left), .disk(let right)): left == right

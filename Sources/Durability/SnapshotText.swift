@@ -36,8 +36,9 @@ struct SnapshotText: ~Copyable {
     Hex.append(identity.node, digits: 16, to: &bytes)
     bytes.append(#"","boot":"# as StaticString)
     bytes.append(decimal: UInt64(identity.boot))
-    bytes.append(#","consistency":"each shard at one moment, shards one after the other","#
-      as StaticString)
+    bytes.append(
+      #","consistency":"each shard at one moment, shards one after the other","#
+        as StaticString)
     bytes.append(Self.recordsBegin)
   }
 

@@ -79,7 +79,6 @@ struct CheckpointThread: ~Copyable {
   private mutating func checkpoint(_ now: Instant) {
     lastCheckpoint = now
     guard log.appended != lastPosition else { return }
-    // A stop does not wait for it: the last checkpoint goes on where this one ends.
     let gate = gate
     switch write(until: { gate.isClosing }) {
     case .finished(let position): log.recycle(through: position)
@@ -89,11 +88,11 @@ struct CheckpointThread: ~Copyable {
     }
   }
 
-  private mutating func write(until isOver: () -> Bool) -> Checkpointer.Outcome {
+  private mutating func write(until shouldStop: () -> Bool) -> Checkpointer.Outcome {
     let start = SystemClock.monotonic()
     collectTombstones()
     do throws(CheckpointStoreError) {
-      let outcome = try checkpointer.run(until: isOver)
+      let outcome = try checkpointer.run(until: shouldStop)
       if case .finished(let position) = outcome {
         lastPosition = position
         logger.debug(
@@ -119,11 +118,9 @@ struct CheckpointThread: ~Copyable {
   }
 
   private func takeSnapshot() {
-    let gate = gate
     do throws(SnapshotError) {
-      guard let (name, summary) = try snapshots.take(of: database, until: { gate.isClosing }) else {
-        return logger.info("snapshot left, the node stops")
-      }
+      guard let (name, summary) = try snapshots.take(of: database, until: { gate.isClosing })
+      else { return }
       logger.info(
         "snapshot written", LogField("file", name), LogField("records", "\(summary.records)"))
     } catch {

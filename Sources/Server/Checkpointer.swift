@@ -11,14 +11,17 @@ struct Checkpointer: ~Copyable {
   let database: Database
   private let keyring: Keyring
   private var store: SQLiteCheckpoint
+  /// Blocks of one shard that are to be written, their shard, and its block bits when they were taken.
   private var dirty: [UInt32] = []
+  private var dirtyShard = 0
+  private var dirtyBits = 0
   /// Rows of the open transaction, to be marked again should it fail.
   private var pending: [(shard: Int, block: UInt32)] = []
 
   enum Outcome {
     /// Everything up to this log position is in the file.
     case finished(UInt64)
-    /// It was told to end; what is missing is still in the log.
+    /// It was told to stop; what is missing is still in the log.
     case interrupted
     case outOfSpace
   }
@@ -35,27 +38,26 @@ struct Checkpointer: ~Copyable {
 
   /// Brings the file up to the state that the store had when the call began, or a newer one.
   ///
-  /// - Parameter isOver: asked at each shard; the run ends early once it says so.
+  /// - Parameter shouldStop: asked before each shard. What was written until then stays written.
   mutating func run(
-    until isOver: () -> Bool = { false }
+    until shouldStop: () -> Bool = { false }
   ) throws(CheckpointStoreError) -> Outcome {
-    // Each write is applied before its position is handed out, both under its shard's lock: what
-    // has a position by now is seen when its shard is visited.
+    // A write is given its position and applied under one hold of its shard's lock: what has a
+    // position by now is seen when its shard is visited.
     let position = database.log.appended
     var sealer = CheckpointSealer(keyring: keyring)
     do throws(CheckpointStoreError) {
       var isOpen = false
       for shard in 0..<Shard.count {
-        if isOver() {
+        if shouldStop() {
           if isOpen { try endTransaction() }
           return .interrupted
         }
-        dirty.removeAll(keepingCapacity: true)
-        database.shards.withLock(shard) { $0.shard.takeDirtyBlocks(into: &dirty) }
+        takeDirty(of: shard)
         if dirty.isEmpty { continue }
         if !isOpen { try store.begin() }
         isOpen = true
-        try write(shard, &sealer)
+        try writeDirty(&sealer)
         if pending.count >= Self.rowsPerTransaction {
           try endTransaction()
           isOpen = false
@@ -68,11 +70,7 @@ struct Checkpointer: ~Copyable {
       try endTransaction()
       return .finished(position)
     } catch {
-      for (shard, block) in pending {
-        database.shards.withLock(shard) { $0.shard.markDirty(block) }
-      }
-      for block in dirty { markAgain(block) }
-      pending.removeAll(keepingCapacity: true)
+      markAgain()
       try store.rollback()
       if error == .outOfSpace { return .outOfSpace }
       throw error
@@ -82,10 +80,16 @@ struct Checkpointer: ~Copyable {
   /// Closes the file so that nothing but itself stays on the disk.
   consuming func close() throws(CheckpointStoreError) { try store.close() }
 
-  private var shardBeingWritten = 0
-
-  private func markAgain(_ block: UInt32) {
-    database.shards.withLock(shardBeingWritten) { $0.shard.markDirty(block) }
+  /// Nothing of the open transaction reached the file.
+  private mutating func markAgain() {
+    for (shard, block) in pending {
+      database.shards.withLock(shard) { $0.shard.markDirty(block) }
+    }
+    for block in dirty {
+      database.shards.withLock(dirtyShard) { $0.shard.markDirty(block) }
+    }
+    pending.removeAll(keepingCapacity: true)
+    dirty.removeAll(keepingCapacity: true)
   }
 
   private mutating func endTransaction() throws(CheckpointStoreError) {
@@ -94,20 +98,35 @@ struct Checkpointer: ~Copyable {
     dirty.removeAll(keepingCapacity: true)
   }
 
-  /// Writes the blocks in `dirty` of one shard, all in one transaction.
-  private mutating func write(
-    _ shard: Int, _ sealer: inout CheckpointSealer
-  ) throws(CheckpointStoreError) {
-    shardBeingWritten = shard
+  /// Takes the numbers of the shard's dirty blocks, and how many bits they are meant by.
+  mutating func takeDirty(of shard: Int) {
+    dirty.removeAll(keepingCapacity: true)
+    dirtyShard = shard
+    dirtyBits = database.shards.withLock(shard) { cell in
+      cell.shard.takeDirtyBlocks(into: &dirty)
+      return cell.shard.blockBits
+    }
+  }
+
+  /// Writes the blocks that were taken, all in one transaction.
+  ///
+  /// Where the shard is divided anew meanwhile, every block is to be written again, in this
+  /// transaction, so that no row of the old division survives it.
+  mutating func writeDirty(_ sealer: inout CheckpointSealer) throws(CheckpointStoreError) {
     var entries = ByteBuffer(capacity: 2 * Shard.blockBytesMax)
     var row = ByteBuffer(capacity: 2 * Shard.blockBytesMax)
     var index = 0
     while index < dirty.count {
       let block = dirty[index]
-      index += 1
       entries.clear()
-      let (bits, count) = database.appendBlock(block, of: shard, to: &entries)
-      let id = CheckpointBlock.id(shard: shard, block: block)
+      let (bits, count) = database.appendBlock(block, of: dirtyShard, to: &entries)
+      guard bits == dirtyBits else {
+        takeDirty(of: dirtyShard)
+        index = 0
+        continue
+      }
+      index += 1
+      let id = CheckpointBlock.id(shard: dirtyShard, block: block)
       if count == 0 {
         try store.deleteBlock(id)
       } else {
@@ -115,16 +134,7 @@ struct Checkpointer: ~Copyable {
         sealer.seal(entries.span, id: id, blockBits: UInt8(bits), into: &row)
         try store.replaceBlock(id, row.span)
       }
-      pending.append((shard, block))
-      guard index == dirty.count else { continue }
-      // The shard may have been divided anew meanwhile: then every block is to be written again,
-      // in this transaction, so that no row of the old division survives it.
-      let grown = database.shards.withLock(shard) { $0.shard.blockBits != bits }
-      if grown {
-        dirty.removeAll(keepingCapacity: true)
-        database.shards.withLock(shard) { $0.shard.takeDirtyBlocks(into: &dirty) }
-        index = 0
-      }
+      pending.append((dirtyShard, block))
     }
     dirty.removeAll(keepingCapacity: true)
   }

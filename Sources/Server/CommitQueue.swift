@@ -14,7 +14,13 @@ struct CommitQueue {
   private var waiting: [Waiting] = []
   private var first = 0
 
+  /// Entries taken that still have their place: moving the rest down costs as much as it frees.
+  private static let takenMax = 1024
+
   var isEmpty: Bool { first == waiting.count }
+
+  /// Places held, taken ones included.
+  var placeCount: Int { waiting.count }
 
   mutating func park(_ token: UInt64, until lsn: UInt64) {
     waiting.append(Waiting(lsn: lsn, token: token))
@@ -25,8 +31,9 @@ struct CommitQueue {
     guard first < waiting.count, waiting[first].lsn <= committed else { return nil }
     let token = waiting[first].token
     first += 1
-    if first == waiting.count {
-      waiting.removeAll(keepingCapacity: true)
+    // Under load somebody waits at any time: what was taken must not pile up until nobody does.
+    if first == waiting.count || first >= Self.takenMax && first * 2 >= waiting.count {
+      waiting.removeSubrange(..<first)
       first = 0
     }
     return token

@@ -127,11 +127,9 @@ struct DataLoop: ~Copyable {
       }
       readMailbox()
       runRunnable()
-      if hasAppended {
-        hasAppended = false
-        database.log.kick()
-      }
+      kickLog()
       settle()
+      kickLog()
       expireDeadlines()
     }
     closeEverything()
@@ -144,10 +142,19 @@ struct DataLoop: ~Copyable {
       gate.waitForCommit()
       // What was committed before the loop asked to be woken is settled now.
       settle()
+      kickLog()
       if !runnable.isEmpty { return 0 }
     }
     if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
     return deadlines.isEmpty ? -1 : 1_000
+  }
+
+  /// Sets the log to work on what was appended. Answers that are let go make room for further
+  /// requests, so this comes before they are and after.
+  private mutating func kickLog() {
+    guard hasAppended else { return }
+    hasAppended = false
+    database.log.kick()
   }
 
   // MARK: Accepting
@@ -220,8 +227,11 @@ struct DataLoop: ~Copyable {
     guard let slot = slot(of: token) else { return }
     if !events.isDisjoint(with: [.error, .hangup]) { return close(slot) }
     if !events.isDisjoint(with: [.readable, .peerClosed]) { connections[slot].mayRead = true }
-    if events.contains(.peerClosed) { connections[slot].endsInput = true }
-    if events.contains(.peerClosed), connections[slot].phase == .streaming { return probe(slot) }
+    // From the first time on every event says so.
+    if events.contains(.peerClosed), !connections[slot].endsInput {
+      connections[slot].endsInput = true
+      if connections[slot].phase == .streaming { probe(slot) }
+    }
     drive(slot)
   }
 

@@ -167,7 +167,7 @@ extension DataLoop {
       }
     }
     guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
-      refuseInTurn(slot, Refusal(503, "too many bodies are on their way: try again in a moment"))
+      refuseInTurn(slot, tooManyBodies)
       return bytes.count
     }
     if request.expectContinue, bytes.count == request.headBytes {
@@ -181,6 +181,12 @@ extension DataLoop {
   /// Feeds a body that comes in pieces; dispatches its request when it is whole.
   private mutating func continueBody(_ slot: Int, _ bytes: Span<UInt8>) -> Int {
     guard let body = connections[slot].body else { return 0 }
+    // Asked for each piece: when the bodies began they had no bytes.
+    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+      dropBody(slot)
+      refuseInTurn(slot, tooManyBodies)
+      return bytes.count
+    }
     let before = body.bytes.count
     let (used, outcome) = body.decoder.decode(
       bytes, into: &body.bytes, bodyBytesMax: limits.bodyBytesMax)
@@ -281,8 +287,20 @@ extension DataLoop {
       ? .waiting
       : connections[slot].stream != nil
         ? .streaming : connections[slot].listing != nil ? .listing : .open
-    restIdle(slot)
+    renewDeadline(slot)
     drive(slot)
+  }
+
+  /// Who is held waits for us, without a deadline: from here on the one that was interrupted runs.
+  private mutating func renewDeadline(_ slot: Int) {
+    switch connections[slot].phase {
+    case .streaming:
+      deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
+    case .open where connections[slot].body != nil:
+      deadlines.set(.body, slot, due: now.advanced(bySeconds: limits.bodySeconds))
+    case .open where connections[slot].parser.isInsideMessage: waitForHead(slot)
+    case .open, .listing, .held, .waiting, .lingering: restIdle(slot)
+    }
   }
 
   /// Sends what the connection is owed; false where it must wait or is gone.

@@ -27,7 +27,7 @@ public struct Limits: Sendable, Equatable {
 
   /// Bytes of a body that renew its deadline.
   static let bodyProgressBytes = 16 << 10
-  /// 256 MiB of request bodies in flight over all connections; beyond it bodies answer `503`.
+  /// 256 MiB of request bodies in flight on one loop; beyond it bodies answer `503`.
   static let bodiesInFlightBytesMax = 256 << 20
   /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
   static let listingPieceBytes = 64 << 10
@@ -43,6 +43,8 @@ public struct Limits: Sendable, Equatable {
   static let ownDescriptors: UInt64 = 48
   /// After a refusal the connection reads on for so long, that the client can read why.
   static let lingerSeconds: UInt64 = 2
+  /// 4 KiB: secrets wait for the hashing thread in memory, sent by clients that nobody knows yet.
+  static let secretBytesMax = 4 << 10
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.
   static let passwordQueueMax = 256
   /// How long a stop waits for requests in flight.

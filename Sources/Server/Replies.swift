@@ -119,6 +119,10 @@ extension DataLoop {
     Refusal(413, "the body is longer than this node accepts (DYNA_LIMIT_BODY_BYTES, 8 MiB unless changed)")
   }
 
+  var tooManyBodies: Refusal {
+    Refusal(503, "too many bodies are on their way: try again in a moment")
+  }
+
   // MARK: Cross-origin requests
 
   private mutating func appendCrossOrigin(_ style: ReplyStyle) {

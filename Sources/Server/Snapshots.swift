@@ -37,10 +37,10 @@ struct Snapshots: Sendable {
 
   /// Writes the store as it is, block after block; holds a shard's lock for one block at a time.
   ///
-  /// - Parameter isOver: asked now and then; the snapshot is dropped once it says so.
-  /// - Returns: nil where it was dropped.
+  /// - Parameter shouldStop: asked before each shard.
+  /// - Returns: nil where it was told to stop; nothing is left of the file then.
   func take(
-    of database: Database, until isOver: () -> Bool = { false }
+    of database: Database, until shouldStop: () -> Bool = { false }
   ) throws(SnapshotError) -> (name: String, summary: SnapshotSummary)? {
     var writer = try SnapshotWriter(
       disk: disk, keyring: keyring, identity: identity,
@@ -49,7 +49,7 @@ struct Snapshots: Sendable {
     do throws(SnapshotError) {
       var entries = ByteBuffer()
       for shard in 0..<Shard.count {
-        if isOver() {
+        if shouldStop() {
           writer.cancel()
           return nil
         }

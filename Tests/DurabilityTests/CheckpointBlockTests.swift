@@ -75,9 +75,9 @@ struct CheckpointBlockTests {
       var opener = CheckpointOpener(keyring: keyring)
       var entries = ByteBuffer()
       #expect(throws: CheckpointError.self) {
-        do { _ = try opener.open(changed.span, id: 77, into: &entries) } catch
-          CheckpointError.damaged(let id)
-        {
+        do {
+          _ = try opener.open(changed.span, id: 77, into: &entries)
+        } catch CheckpointError.damaged(let id) {
           #expect(id == 77)
           throw CheckpointError.damaged(row: id)
         }

@@ -1,8 +1,9 @@
 import Bytes
 import Crypto
-@testable import Durability
 import Simulation
 import Testing
+
+@testable import Durability
 
 @Suite("Keyring")
 struct KeyringTests {
@@ -136,7 +137,8 @@ struct KeyringTests {
     #expect(Set(wraps.map { $0.sealed }).count == 3)
   }
 
-  @Test("a crash while the keyring is made or changed leaves the old one or the new",
+  @Test(
+    "a crash while the keyring is made or changed leaves the old one or the new",
     arguments: 0..<UInt64(20))
   func crash(seed: UInt64) throws {
     for step in 1... {
@@ -201,12 +203,14 @@ struct NodeIdentityTests {
     }
   }
 
-  @Test("a file that no node writes is refused", arguments: [
-    "", "{}", #"{"format":2,"cluster":"0102030405060708","node":"090a0b0c0d0e0f10","boot":1}"#,
-    #"{"format":1,"cluster":"01","node":"090a0b0c0d0e0f10","boot":1}"#,
-    #"{"format":1,"cluster":"0102030405060708","node":"0000000000000000","boot":1}"#,
-    #"{"format":1,"cluster":"0102030405060708","node":"090a0b0c0d0e0f10","boot":4294967296}"#,
-  ])
+  @Test(
+    "a file that no node writes is refused",
+    arguments: [
+      "", "{}", #"{"format":2,"cluster":"0102030405060708","node":"090a0b0c0d0e0f10","boot":1}"#,
+      #"{"format":1,"cluster":"01","node":"090a0b0c0d0e0f10","boot":1}"#,
+      #"{"format":1,"cluster":"0102030405060708","node":"0000000000000000","boot":1}"#,
+      #"{"format":1,"cluster":"0102030405060708","node":"090a0b0c0d0e0f10","boot":4294967296}"#,
+    ])
   func damaged(text: String) throws {
     let disk = SimulatedDisk(seed: 1)
     try AtomicFile.replace(disk, "node.json", Array(text.utf8).span)

@@ -20,7 +20,8 @@ struct LogCrashTests {
     return (world, steps)
   }
 
-  @Test("whatever the moment of a crash, every acknowledged entry comes back, once and in order",
+  @Test(
+    "whatever the moment of a crash, every acknowledged entry comes back, once and in order",
     arguments: Seeds.first(16))
   func everyStep(seed: UInt64) throws {
     let steps = try play(seed: seed, crashAt: nil).steps

@@ -1,7 +1,8 @@
 import Bytes
-@testable import Durability
 import Simulation
 import Testing
+
+@testable import Durability
 
 @Suite("Log: damage and torn tails")
 struct LogDamageTests {

@@ -1,7 +1,8 @@
 import Bytes
-@testable import Durability
 import Store
 import Testing
+
+@testable import Durability
 
 @Suite("Log entry")
 struct LogEntryTests {

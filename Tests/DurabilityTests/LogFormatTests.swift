@@ -3,7 +3,7 @@ import Durability
 import Simulation
 import Testing
 
-/// The expected bytes come from a second implementation of docs/formats/log.md (Python and libcrypto).
+/// The expected bytes come from a second implementation of docs/formats/log.md, in Python.
 @Suite("Log: bytes on disk")
 struct LogFormatTests {
   /// A segment with a salt of 0, 1, 2 … and two frames: one with a clock ceiling, one empty.

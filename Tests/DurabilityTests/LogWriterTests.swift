@@ -247,7 +247,8 @@ struct LogWriterTests {
     #expect(log.durableLSN == 0)
   }
 
-  @Test("what a failed sync left in the page cache is durable once recovery has shown it",
+  @Test(
+    "what a failed sync left in the page cache is durable once recovery has shown it",
     arguments: 0..<UInt64(20))
   func failedSyncThenCrash(seed: UInt64) throws {
     let disk = SimulatedDisk(seed: seed)
@@ -285,7 +286,8 @@ struct LogWriterTests {
     #expect(fresh[48..<80] != before[48..<80])
   }
 
-  @Test("recovery needs no room: on a full disk the last segment is made durable where it lies",
+  @Test(
+    "recovery needs no room: on a full disk the last segment is made durable where it lies",
     arguments: 0..<UInt64(12))
   func fullDisk(seed: UInt64) throws {
     let disk = SimulatedDisk(seed: seed)

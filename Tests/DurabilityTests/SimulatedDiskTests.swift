@@ -15,7 +15,9 @@ struct SimulatedDiskTests {
     return (disk, file)
   }
 
-  private func outcomes(_ change: (SimulatedDisk, SimulatedFile) throws -> Void) throws -> [[UInt8]?] {
+  private func outcomes(_ change: (SimulatedDisk, SimulatedFile) throws -> Void) throws
+    -> [[UInt8]?]
+  {
     try (0..<UInt64(60)).map { seed in
       let (disk, file) = try disk(seed: seed)
       try change(disk, file)

@@ -1,9 +1,10 @@
 import Bytes
 import Crypto
-@testable import Durability
 import Simulation
 import Store
 import Testing
+
+@testable import Durability
 
 @Suite("Snapshot")
 struct SnapshotTests {
@@ -65,7 +66,8 @@ struct SnapshotTests {
 
   /// Rows whose document takes several chunks.
   private static let many = (0..<300).map { number in
-    Row(key: "key \(number)", value: "{\"n\":\"" + String(repeating: "x", count: number * 5) + "\"}")
+    Row(
+      key: "key \(number)", value: "{\"n\":\"" + String(repeating: "x", count: number * 5) + "\"}")
   }
 
   @Test("the head and the document have these bytes")
@@ -100,12 +102,15 @@ struct SnapshotTests {
   func roundTrip() throws {
     let rows = [
       Row(key: "", value: "{}"),
-      Row(key: "quote \" slash \\ line\nNUL \0 é 漢 😀", value: #"{"a":"}]{[\"\\","b":[1,2,{"c":null}]}"#),
+      Row(
+        key: "quote \" slash \\ line\nNUL \0 é 漢 😀",
+        value: #"{"a":"}]{[\"\\","b":[1,2,{"c":null}]}"#),
       Row(key: "spaced", value: "{ \"a\" :\n\n [ 1 ,\r\n 2 ] }", version: .max),
       Row(table: "records", key: "\"records\":[", value: #"{"count":{"records":9}}"#, owner: ""),
       Row(key: "long", value: "{\"s\":\"" + String(repeating: "0123456789", count: 30_000) + "\"}"),
       Row(
-        key: "deep", value: String(repeating: "{\"a\":", count: 127) + "{}"
+        key: "deep",
+        value: String(repeating: "{\"a\":", count: 127) + "{}"
           + String(repeating: "}", count: 127)),
       Row(
         key: "stamp", value: "{}",
@@ -122,7 +127,9 @@ struct SnapshotTests {
     let disk = SimulatedDisk(seed: 1)
     let name = try write([], to: disk)
     #expect(try read(disk, name).isEmpty)
-    #expect(try text(disk, name).hasSuffix("\"records\":[\n],\"count\":{\"records\":0,\"valueBytes\":0}}\n"))
+    #expect(
+      try text(disk, name).hasSuffix(
+        "\"records\":[\n],\"count\":{\"records\":0,\"valueBytes\":0}}\n"))
   }
 
   @Test("a document of any length around a whole number of chunks comes back")
@@ -149,7 +156,9 @@ struct SnapshotTests {
       var offset = 0
       while offset < document.count {
         let piece = Array(document[offset..<min(document.count, offset + size)])
-        let isGood = parser.feed(piece.span) { keys.append(String(decoding: $0.key, as: UTF8.self)) }
+        let isGood = parser.feed(piece.span) {
+          keys.append(String(decoding: $0.key, as: UTF8.self))
+        }
         #expect(isGood)
         offset += size
       }
@@ -229,7 +238,8 @@ struct SnapshotTests {
     try check([chunks[0]] + chunks.dropFirst(2), chunk: 1)
     try check(chunks + [[0]], chunk: chunks.count - 1)
     try check(chunks + [chunks[0]], chunk: chunks.count - 1)
-    try check(chunks.dropLast() + [Array(chunks[chunks.count - 1].dropLast())], chunk: chunks.count - 1)
+    try check(
+      chunks.dropLast() + [Array(chunks[chunks.count - 1].dropLast())], chunk: chunks.count - 1)
   }
 
   @Test("only the newest are kept, and removed after the new one is safe")
@@ -251,18 +261,22 @@ struct SnapshotTests {
     #expect(try SnapshotDirectory.list(disk).count == 2)
   }
 
-  @Test("names of other things are no snapshots", arguments: [
-    "snapshot_.json.enc", "snapshot_1.json", "snapshot_01.json.enc", "snapshot_1.json.enc.tmp",
-    "snapshot_-1.json.enc", "x", "snapshot_99999999999999999999.json.enc",
-  ])
+  @Test(
+    "names of other things are no snapshots",
+    arguments: [
+      "snapshot_.json.enc", "snapshot_1.json", "snapshot_01.json.enc", "snapshot_1.json.enc.tmp",
+      "snapshot_-1.json.enc", "x", "snapshot_99999999999999999999.json.enc",
+    ])
   func names(name: String) {
     #expect(SnapshotDirectory.milliseconds(ofName: name) == nil)
   }
 
-  @Test("a stamp has one text, and other texts are none", arguments: [
-    "", "-", "1-2-3", "1-2-3-4-5", "1-2-3-", "1-2-x-4", "1-2-a-4", "g-2-3-4", "1-2-4294967296-4",
-    "1-2-3-18446744073709551616", "10000000000000000-2-3-4", "-1-2-3-4", "1-2-3-+4",
-  ])
+  @Test(
+    "a stamp has one text, and other texts are none",
+    arguments: [
+      "", "-", "1-2-3", "1-2-3-4-5", "1-2-3-", "1-2-x-4", "1-2-a-4", "g-2-3-4", "1-2-4294967296-4",
+      "1-2-3-18446744073709551616", "10000000000000000-2-3-4", "-1-2-3-4", "1-2-3-+4",
+    ])
   func stampText(text: String) {
     #expect(Stamp(text: Array(text.utf8)) == nil)
     let stamp = Stamp(hybridTime: 0xabcd, node: .max, boot: .max, sequence: .max)
@@ -287,7 +301,8 @@ struct SnapshotTests {
     #expect(try read(disk, try write(Self.many, to: disk, at: 3)) == Self.many)
   }
 
-  @Test("whatever the moment of a crash, the old snapshot is there, or the new one, whole",
+  @Test(
+    "whatever the moment of a crash, the old snapshot is there, or the new one, whole",
     arguments: 0..<UInt64(12))
   func crash(seed: UInt64) throws {
     let old = [Row(key: "old", value: "{}")]

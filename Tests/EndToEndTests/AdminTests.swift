@@ -125,10 +125,13 @@ struct AdminTests {
     #expect(try client.send("GET", "/admin/tables").status == 200)
   }
 
-  @Test("reserved tables stay closed to the admin too", arguments: ["auth", "_auth", "_x", "internal"])
+  @Test(
+    "reserved tables stay closed to the admin too", arguments: ["auth", "_auth", "_x", "internal"])
   func reserved(table: String) throws {
     let admin = try admin()
-    for (method, rest) in [("GET", "keys"), ("GET", "key/k"), ("PUT", "key/k"), ("DELETE", "key/k")] {
+    for (method, rest) in [
+      ("GET", "keys"), ("GET", "key/k"), ("PUT", "key/k"), ("DELETE", "key/k"),
+    ] {
       let body: ByteText? = method == "PUT" ? "{}" : nil
       #expect(try admin.send(method, "/admin/table/\(table)/\(rest)", body).status == 403)
     }

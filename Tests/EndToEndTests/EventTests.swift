@@ -76,7 +76,9 @@ struct EventTests {
   func onlyTheKey() throws {
     let (client, table) = (try client(), uniqueTable())
     let stream = try EventStream(Self.node(), "/\(table)/subscribe/a%2Fb")
-    for key in ["a", "a%2F", "b", "a%2Fbc", "A%2Fb", "a%252Fb"] { try client.store(table, key, "0") }
+    for key in ["a", "a%2F", "b", "a%2Fbc", "A%2Fb", "a%252Fb"] {
+      try client.store(table, key, "0")
+    }
     try client.store(table + "x", "a%2Fb", "0")
     #expect(try client.put(table, "a%2Fb", "[]").status == 400)
     #expect(try Client(Self.node()).put(table, "a%2Fb", "{}").status == 401)

@@ -4,7 +4,7 @@ import Testing
 /// Contract §7, HTTP: what is well-formed works, however it is sent.
 @Suite("HTTP: exchanges", .blocking)
 struct HTTPExchangeTests {
-  static let node = SharedNode()
+  static let node = SharedNode(["ADMIN_PASSWORD": "the-admin-password"])
 
   private func client() throws -> Client { Client(try Self.node(), as: "alice") }
   private func connect() throws -> RawConnection { try RawConnection(port: Self.node().port) }
@@ -14,26 +14,65 @@ struct HTTPExchangeTests {
   static let forms: [Case<Int>] = [
     Case("origin form", "GET /heartbeat HTTP/1.1\r\nHost: x\r\n\r\n", 200),
     Case("absolute form", "GET http://localhost:1/heartbeat HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-    Case("absolute form, capital scheme", "GET HTTP://h/heartbeat?x HTTP/1.1\r\nHost: h\r\n\r\n", 200),
+    Case(
+      "absolute form, capital scheme", "GET HTTP://h/heartbeat?x HTTP/1.1\r\nHost: h\r\n\r\n", 200),
     Case("empty line in front", "\r\nGET /heartbeat HTTP/1.1\r\nHost: x\r\n\r\n", 200),
     Case("no space behind the colon", "GET /heartbeat HTTP/1.1\r\nHost:x\r\nA:b\r\n\r\n", 200),
     Case("white space around values", "GET /heartbeat HTTP/1.1\r\nHost: \t x \t\r\n\r\n", 200),
     Case("empty value", "GET /heartbeat HTTP/1.1\r\nHost: x\r\nA:\r\nB: \r\n\r\n", 200),
     Case("names in any case", "GET /heartbeat HTTP/1.1\r\nhOST: x\r\n\r\n", 200),
-    Case("odd but right name", "GET /heartbeat HTTP/1.1\r\nHost: x\r\n!#$%&'*+-.^_`|~9: b\r\n\r\n", 200),
-    Case("obs-text in a value", ByteText("GET /heartbeat HTTP/1.1\r\nHost: x\r\nA: \u{e9}\r\n\r\n"), 200),
+    Case(
+      "odd but right name", "GET /heartbeat HTTP/1.1\r\nHost: x\r\n!#$%&'*+-.^_`|~9: b\r\n\r\n", 200
+    ),
+    Case(
+      "obs-text in a value", ByteText("GET /heartbeat HTTP/1.1\r\nHost: x\r\nA: \u{e9}\r\n\r\n"),
+      200),
     Case("Host with port", "GET /heartbeat HTTP/1.1\r\nHost: example.com:80\r\n\r\n", 200),
     Case("Host IPv6", "GET /heartbeat HTTP/1.1\r\nHost: [::1]:6660\r\n\r\n", 200),
-    Case("Content-Length zero of GET", "GET /heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 200),
-    Case("length repeated equally", "POST /default/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n[]", 200),
-    Case("chunked", "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\n\r\n", 200),
-    Case("Chunked", "POST /default/keys HTTP/1.1\r\nHost: x\r\ntransfer-encoding: CHUNKED\r\n\r\n2\r\n[]\r\n0\r\n\r\n", 200),
-    Case("sizes with zeros and capitals", "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n00A\r\n[        ]\r\n00\r\n\r\n", 200),
-    Case("chunk extensions", "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b;c=\"d\"\r\n[]\r\n0;x\r\n\r\n", 200),
-    Case("trailers", "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\nA: b\r\nC: d\r\n\r\n", 200),
-    Case("an upgrade that is not wanted", "GET /heartbeat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n", 200),
-    Case("a web socket that is not wanted", "GET /heartbeat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200),
-    Case("Content-Length with zeros in front", "POST /default/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 0002\r\n\r\n[]", 200),
+    Case(
+      "Content-Length zero of GET",
+      "GET /heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 200),
+    Case(
+      "length repeated equally",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n[]",
+      200),
+    Case(
+      "chunked",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n"
+        + "[\r\n1\r\n]\r\n0\r\n\r\n",
+      200),
+    Case(
+      "Chunked",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\ntransfer-encoding: CHUNKED\r\n\r\n2\r\n"
+        + "[]\r\n0\r\n\r\n",
+      200),
+    Case(
+      "sizes with zeros and capitals",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "00A\r\n[        ]\r\n00\r\n\r\n",
+      200),
+    Case(
+      "chunk extensions",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "2;a=b;c=\"d\"\r\n[]\r\n0;x\r\n\r\n",
+      200),
+    Case(
+      "trailers",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n"
+        + "[]\r\n0\r\nA: b\r\nC: d\r\n\r\n",
+      200),
+    Case(
+      "an upgrade that is not wanted",
+      "GET /heartbeat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        + "Upgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n",
+      200),
+    Case(
+      "a web socket that is not wanted",
+      "GET /heartbeat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200
+    ),
+    Case(
+      "Content-Length with zeros in front",
+      "POST /default/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 0002\r\n\r\n[]", 200),
     Case("no body where one is due", "POST /default/keys HTTP/1.1\r\nHost: x\r\n\r\n", 400),
   ]
 
@@ -58,7 +97,8 @@ struct HTTPExchangeTests {
     for size in [1, 2, 3, 7, 64] {
       let table = uniqueTable()
       let link = try connect()
-      try link.send(client.request("PUT", "/\(table)/key/a", #"{"value":"by length"}"#), inPiecesOf: size)
+      try link.send(
+        client.request("PUT", "/\(table)/key/a", #"{"value":"by length"}"#), inPiecesOf: size)
       #expect(try link.readResponse(to: "PUT").status == 201)
       let chunked = ByteText(
         "PUT /\(table)/key/b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(client.token!)\r\n"
@@ -76,7 +116,8 @@ struct HTTPExchangeTests {
   func everyCut() throws {
     let request = ByteText(
       "POST /default/keys HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + "2\r\n[]\r\n0\r\n\r\nPOST /default/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]")
+        + "2\r\n[]\r\n0\r\n\r\nPOST /default/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"
+    )
     let link = try connect()
     for cut in 1..<request.count {
       try link.send(ByteText(request.bytes[..<cut]))
@@ -90,9 +131,11 @@ struct HTTPExchangeTests {
   func trailerFields() throws {
     let (client, table) = (try client(), uniqueTable())
     let link = try connect()
-    try link.send(ByteText(
-      "PUT /\(table)/key/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
-        + "Authorization: Bearer \(client.token!)\r\nContent-Length: 40\r\n\r\n"))
+    try link.send(
+      ByteText(
+        "PUT /\(table)/key/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+          + "2\r\n{}\r\n0\r\n"
+          + "Authorization: Bearer \(client.token!)\r\nContent-Length: 40\r\n\r\n"))
     #expect(try link.readResponse(to: "PUT").status == 401)
     #expect(try client.get(table, "k").status == 404)
   }
@@ -105,10 +148,12 @@ struct HTTPExchangeTests {
     let link = try connect()
     var requests = ByteText([])
     for index in 0..<50 {
-      requests = requests + client.request("PUT", "/\(table)/key/k", "{\"value\":\(index)}")
+      requests =
+        requests + client.request("PUT", "/\(table)/key/k", "{\"value\":\(index)}")
         + client.request("GET", "/\(table)/key/k")
       if index % 10 == 9 {
-        requests = requests + client.request("DELETE", "/\(table)/key/k")
+        requests =
+          requests + client.request("DELETE", "/\(table)/key/k")
           + client.request("GET", "/\(table)/key/k") + client.request("HEAD", "/\(table)/key/k")
       }
     }
@@ -282,7 +327,9 @@ struct HTTPExchangeTests {
   @Test("a large body to a route that refuses it does not break the connection unread")
   func unwantedLargeBody() throws {
     let body = ByteText([UInt8](repeating: 0x20, count: 4 << 20))
-    for (method, target) in [("PUT", "/default/key/k"), ("POST", "/heartbeat"), ("GET", "/nowhere")] {
+    for (method, target) in [
+      ("PUT", "/default/key/k"), ("POST", "/heartbeat"), ("GET", "/nowhere"),
+    ] {
       let link = try connect()
       let request = Client(try Self.node()).request(method, target, body)
       try? link.send(request)
@@ -318,7 +365,8 @@ struct HTTPExchangeTests {
     #expect(try client.send("PUT", "/\(table)/key/k", "{}", fields: field).status == 201)
     #expect(try client.send("GET", "/heartbeat", fields: field).status == 200)
     let link = try connect()
-    try link.send("POST /default/keys HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n[]")
+    try link.send(
+      "POST /default/keys HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n[]")
     #expect(try link.readHead()?.status == 200, "HTTP/1.0 knows no interim response")
   }
 
@@ -350,7 +398,8 @@ struct HTTPExchangeTests {
   @Test("every response carries a Date of the right form and says how long it is")
   func dates() throws {
     let client = try client()
-    let pattern = #/(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT/#
+    let pattern =
+      #/(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT/#
     let formatter = DateFormatter()
     formatter.locale = Locale(identifier: "en_US_POSIX")
     formatter.timeZone = TimeZone(identifier: "GMT")
@@ -407,7 +456,8 @@ struct HTTPExchangeTests {
     Case("/admin/login", "/admin/login", ["POST", "OPTIONS"]),
     Case("/admin/tables", "/admin/tables", ["GET", "HEAD", "OPTIONS"]),
     Case("/admin/table/t/keys", "/admin/table/t/keys", ["GET", "HEAD", "OPTIONS"]),
-    Case("/admin/table/t/key/k", "/admin/table/t/key/k", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]),
+    Case(
+      "/admin/table/t/key/k", "/admin/table/t/key/k", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]),
   ]
 
   @Test("a wrong method is 405 with Allow, which names the right ones:", arguments: routes)
@@ -418,7 +468,8 @@ struct HTTPExchangeTests {
       let response = try client.send(method, row.input.string, "{}")
       #expect(response.status == 405, "\(method)")
       let allowed = Set(response.list("Allow"))
-      #expect(allowed.isSuperset(of: Set(row.expected).subtracting(["HEAD", "OPTIONS"])), "\(allowed)")
+      #expect(
+        allowed.isSuperset(of: Set(row.expected).subtracting(["HEAD", "OPTIONS"])), "\(allowed)")
       #expect(allowed.isSubset(of: row.expected), "\(allowed)")
       #expect(response.error?.isEmpty == false)
       tried += 1
@@ -436,7 +487,8 @@ struct HTTPExchangeTests {
   @Test(
     "an unknown route is 404, for reading and writing",
     arguments: [
-      "/t", "/t/", "/t/k", "/t/key", "/t/key/a/b", "/t/store/x", "/t/keys/x", "/a/b/c/d/e/f", "/t/Key/k",
+      "/t", "/t/", "/t/k", "/t/key", "/t/key/a/b", "/t/store/x", "/t/keys/x", "/a/b/c/d/e/f",
+      "/t/Key/k",
       "/stats/", "/heartbeat/x", "/t/subscribe", "/%2F", "/t%2Fkey/k", "/t/key%2Fk", "/storex",
     ])
   func unknownRoutes(target: String) throws {
@@ -503,7 +555,8 @@ struct HTTPExchangeTests {
     }
     try some.stop()
     let off = try Node(["DYNA_CORS": "off"])
-    let response = try Client(off).send("GET", "/heartbeat", fields: [("Origin", "https://a.example")])
+    let response = try Client(off).send(
+      "GET", "/heartbeat", fields: [("Origin", "https://a.example")])
     #expect(response.status == 200 && response["Access-Control-Allow-Origin"] == nil)
     try off.stop()
   }

@@ -27,7 +27,8 @@ struct HTTPTimingTests {
   @Test("a head must be there within 10 s, however it trickles in")
   func slowHead() throws {
     let link = try RawConnection(port: Self.node().port)
-    let head = ByteText("GET /heartbeat HTTP/1.1\r\nHost: x\r\n" + String(repeating: "A: b\r\n", count: 9))
+    let head = ByteText(
+      "GET /heartbeat HTTP/1.1\r\nHost: x\r\n" + String(repeating: "A: b\r\n", count: 9))
     let (said, time) = try dribble(head, everyMilliseconds: 500, on: link, limit: 20)
     #expect(said.isEmpty || said.string.hasPrefix("HTTP/1.1 408 "), "\(said)")
     #expect((9...15).contains(time), "\(time) s")

@@ -59,7 +59,8 @@ struct HarnessTests {
     try far.send("HTTP/1.1 100 Continue\r\n\r\n")
     try far.send("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nA: b \r\n\r\nok")
     try far.send(
-      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\na\r\n0123456789\r\n0\r\n\r\n")
+      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\na\r\n0123456789\r\n0\r\n\r\n"
+    )
     try far.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")
     try far.send("HTTP/1.0 200 OK\r\n\r\nrest")
     far.close()

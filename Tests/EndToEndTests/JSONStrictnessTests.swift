@@ -8,19 +8,25 @@ struct JSONStrictnessTests {
   /// Texts that are no JSON value, to stand behind `"value":`.
   static let badValues: [ByteText] = {
     var texts: [ByteText] = [
-      "", "01", "00", "-", "-01", "+1", ".5", "1.", "-.5", "1e", "1e+", "1.e1", "0x1", "1_000", "1a",
-      "NaN", "Infinity", "-Infinity", "nul", "nulll", "True", "FALSE", "undefined", "'a'", "a", "\"a",
+      "", "01", "00", "-", "-01", "+1", ".5", "1.", "-.5", "1e", "1e+", "1.e1", "0x1", "1_000",
+      "1a",
+      "NaN", "Infinity", "-Infinity", "nul", "nulll", "True", "FALSE", "undefined", "'a'", "a",
+      "\"a",
       "\"", #""\x""#, #""\u12""#, #""\u12G4""#, #""\u""#, #""\U0041""#, #""\'""#, #""\0""#, "\"\\",
-      "\"\\\"", "\"a\" \"b\"", "[1,]", "[,1]", "[,]", "[1,,2]", "[1 2]", "[1", "1]", "[1}", "{]", "]",
+      "\"\\\"", "\"a\" \"b\"", "[1,]", "[,1]", "[,]", "[1,,2]", "[1 2]", "[1", "1]", "[1}", "{]",
+      "]",
       #"{"a":1,}"#, "{,}", #"{"a"}"#, #"{"a":}"#, #"{"a"::1}"#, "{a:1}", "{1:1}", #"{"a" 1}"#,
       #"{"a":1 "b":2}"#, #"{"a":1,,"b":2}"#, #"{"a":1"#, "{'a':1}", "/* c */1", "1//c", "#1", "1;",
-      "\u{b}1", "\u{c}1", "\u{a0}1", "\u{2003}1", "\u{feff}1", "1\u{85}", "\u{2028}1", "--1", "1e1.5",
+      "\u{b}1", "\u{c}1", "\u{a0}1", "\u{2003}1", "\u{feff}1", "1\u{85}", "\u{2028}1", "--1",
+      "1e1.5",
       "1 e5", "- 1", "tru e", "[\"\u{9}\"]", "\"a\nb\"", "\"a\u{0}\"",
     ]
     for control in UInt8(0)..<32 { texts.append(ByteText([0x22, control, 0x22])) }
     let invalid: [[UInt8]] = [
-      [0xff], [0xfe], [0x80], [0xbf], [0xc0, 0xaf], [0xc1, 0xbf], [0xc2], [0xc3, 0x28], [0xe0, 0x80, 0xaf],
-      [0xe2, 0x82], [0xe2, 0x28, 0xa1], [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xf0, 0x80, 0x80, 0xaf],
+      [0xff], [0xfe], [0x80], [0xbf], [0xc0, 0xaf], [0xc1, 0xbf], [0xc2], [0xc3, 0x28],
+      [0xe0, 0x80, 0xaf],
+      [0xe2, 0x82], [0xe2, 0x28, 0xa1], [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf],
+      [0xf0, 0x80, 0x80, 0xaf],
       [0xf0, 0x9f, 0x98], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80],
       [0xf8, 0x88, 0x80, 0x80, 0x80],
     ]
@@ -49,10 +55,12 @@ struct JSONStrictnessTests {
         #expect(response.status == 400, "PUT \(body)")
         #expect(!response.announcesClose, "an error in JSON keeps the connection")
       }
-      #expect(try client.patch(table, "patched", "{\"value\":" + text + "}").status == 400, "\(text)")
+      #expect(
+        try client.patch(table, "patched", "{\"value\":" + text + "}").status == 400, "\(text)")
       #expect(try client.send("POST", "/default/keys", "[" + text + ",1]").status == 400, "\(text)")
       #expect(
-        try client.authenticate("nobody", "{\"secret\":\"s\",\"x\":" + text + "}").status == 400, "\(text)")
+        try client.authenticate("nobody", "{\"secret\":\"s\",\"x\":" + text + "}").status == 400,
+        "\(text)")
       if text.bytes.first == 0x22 && text.count > 2 && text != "\"a\" \"b\"" {
         #expect(try client.put(table, "k", "{" + text + ":1}").status == 400, "name \(text)")
       }
@@ -64,7 +72,8 @@ struct JSONStrictnessTests {
 
   static let badBodies: [ByteText] = [
     "{", "}", "{}}", "{}{}", "{} {}", "{},", "{}x", "{}\0", "\0{}", "[{}]", "\u{feff}{}", "\u{b}{}",
-    "{}\u{a0}", "// c\n{}", "{}//c", "{\"value\":1}{\"value\":2}", "{\"value\":1},", "{\"value\":1}]",
+    "{}\u{a0}", "// c\n{}", "{}//c", "{\"value\":1}{\"value\":2}", "{\"value\":1},",
+    "{\"value\":1}]",
     "{\"value\":1", "{\"value\"", "{\"value\":", "{\"value", "{\"", "{\"value\":1}\u{1a}",
     "{\"value\": 1\u{c}}", "{\"value\":1}null", "{:1}", "{\"a\":1;\"b\":2}", "{\"a\"=1}",
     ByteText([0xff, 0xfe] + Array("{}".utf8)), ByteText([0xef, 0xbb] + Array("{}".utf8)),
@@ -100,10 +109,11 @@ struct JSONStrictnessTests {
     #expect(try client.put(table, "k", deepest).status == 201)
     #expect(try client.get(table, "k").record().value == deepest)
     for levels in [128, 129, 200, 100_000] {
-      let response = try client.put(table, "k2", "{\"x\":" + nested(levels, open, inner, close) + "}")
+      let response = try client.put(
+        table, "k2", "{\"x\":" + nested(levels, open, inner, close) + "}")
       #expect(response.status == 400, "\(levels + 1) levels")
       #expect(response.error?.contains("128") == true, "the limit is named: \(response.body)")
-      let unclosed = try client.put(table, "k2", "{\"x\":" + nested(levels, open, inner, "") )
+      let unclosed = try client.put(table, "k2", "{\"x\":" + nested(levels, open, inner, ""))
       #expect(unclosed.status == 400)
     }
     #expect(try client.get(table, "k2").status == 404)

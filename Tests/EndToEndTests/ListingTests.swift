@@ -7,10 +7,13 @@ struct ListingTests {
 
   private func client() throws -> Client { Client(try Self.node(), as: "alice") }
 
-  @Test("store and keys list a table in the byte order of its keys, with the records as GET has them")
+  @Test(
+    "store and keys list a table in the byte order of its keys, with the records as GET has them")
   func order() throws {
     let (client, table) = (try client(), uniqueTable())
-    let keys = ["b", "a", "ab", "B", "\u{e9}", "e\u{301}", "😀", "\u{ffff}", "a\"b", "a\\", "~", "0", "a "]
+    let keys = [
+      "b", "a", "ab", "B", "\u{e9}", "e\u{301}", "😀", "\u{ffff}", "a\"b", "a\\", "~", "0", "a ",
+    ]
     for key in keys { try client.store(table, percentEncoded(key), "\"\(percentEncoded(key))\"") }
     let expected = keys.map { ByteText($0) }.sorted()
 
@@ -69,8 +72,9 @@ struct ListingTests {
     #expect(try client.send("GET", "/\(table)/keys").body == #"["a","c"]"#)
     let store = try client.send("GET", "/\(table)/store").body
     #expect(try JSONText.members(of: store).map(\.name) == ["a", "c"])
-    #expect(try JSONText.members(of: client.send("POST", "/\(table)/keys", #"["b","c"]"#).body)
-      .map(\.name) == ["c"])
+    #expect(
+      try JSONText.members(of: client.send("POST", "/\(table)/keys", #"["b","c"]"#).body)
+        .map(\.name) == ["c"])
   }
 
   @Test("tables do not mix, even where the names could run together")
@@ -193,7 +197,8 @@ struct ListingTests {
   @Test(
     "a POST keys body that is no list of strings is 400",
     arguments: [
-      "", "1", "\"a\"", "null", "[1]", "[null]", "[[\"a\"]]", "{}", "{\"keys\":1}", "{\"keys\":[1]}",
+      "", "1", "\"a\"", "null", "[1]", "[null]", "[[\"a\"]]", "{}", "{\"keys\":1}",
+      "{\"keys\":[1]}",
       "{\"keys\":\"a\"}", "[\"a\"", "[\"a\",]", "{\"keys\":null}",
     ])
   func badBatch(body: String) throws {

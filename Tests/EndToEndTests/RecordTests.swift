@@ -90,7 +90,8 @@ struct RecordTests {
     Case("value twice: the last one counts", #"{"value":1,"value":2}"#, "2"),
   ]
 
-  @Test("an object with the one member value stores that member, another object itself",
+  @Test(
+    "an object with the one member value stores that member, another object itself",
     arguments: bodies)
   func valueRule(row: Case<ByteText>) throws {
     let (client, table) = (try client(), uniqueTable())
@@ -284,7 +285,8 @@ struct RecordTests {
     }
   }
 
-  @Test("a PATCH body that is no object is 400", arguments: ["[]", "1", "null", "", "{\"a\":}", "{"])
+  @Test(
+    "a PATCH body that is no object is 400", arguments: ["[]", "1", "null", "", "{\"a\":}", "{"])
   func patchBody(body: String) throws {
     let (client, table) = (try client(), uniqueTable())
     try client.store(table, "k", "{}")

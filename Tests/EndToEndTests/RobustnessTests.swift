@@ -23,7 +23,8 @@ struct RobustnessTests {
     try node.stop()
   }
 
-  @Test("garbage on many connections leaves the node and a neighbour's connection unharmed",
+  @Test(
+    "garbage on many connections leaves the node and a neighbour's connection unharmed",
     arguments: [1, 2, 3, 4] as [UInt64])
   func garbage(seed: UInt64) throws {
     let node = try Node(["DYNA_DURABILITY": "os"])
@@ -119,7 +120,9 @@ struct RobustnessTests {
     let fill = ByteText("\"" + String(repeating: "f", count: 900_000) + "\"")
     var acknowledged = 0
     for index in 0..<100 {
-      guard try client.put("t", "k\(index)", "{\"value\":" + fill + "}").status == 201 else { break }
+      guard try client.put("t", "k\(index)", "{\"value\":" + fill + "}").status == 201 else {
+        break
+      }
       acknowledged += 1
     }
     #expect(acknowledged > 0)

@@ -23,7 +23,9 @@ struct SlowReaderTests {
     Thread.detachNewThread { heard.read(quick, until: last) }
     var slowest = 0.0
     for index in 2...last {
-      let time = try seconds { try client.store("t", "k", "{\"n\":\(index),\"fill\":\"\(ByteText(fill))\"}") }
+      let time = try seconds {
+        try client.store("t", "k", "{\"n\":\(index),\"fill\":\"\(ByteText(fill))\"}")
+      }
       slowest = max(slowest, time)
     }
     let after = try ProcessFigures.residentBytes(node.process.identifier)

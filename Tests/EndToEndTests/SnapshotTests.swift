@@ -51,11 +51,13 @@ struct SnapshotTests {
     #expect(listed.status == 0 && listed.output.contains("snapshot_\(match.1)"))
     let verified = try snapshot(["verify", String(name.split(separator: "/").last!)], of: node)
     #expect(verified.status == 0, "\(verified.error)")
-    #expect(verified.output.contains("301") || verified.output.contains("302"), "\(verified.output)")
+    #expect(
+      verified.output.contains("301") || verified.output.contains("302"), "\(verified.output)")
     try node.stop()
   }
 
-  @Test("a snapshot restores byte for byte into a new directory: records, owners, users, deletes",
+  @Test(
+    "a snapshot restores byte for byte into a new directory: records, owners, users, deletes",
     arguments: ["running", "stopped"])
   func restore(state: String) throws {
     let (node, store) = try filled()
@@ -103,7 +105,9 @@ struct SnapshotTests {
     #expect(try snapshot(["now"], of: node).status == 0)
     let name = try #require(files(node).last)
     let bytes = try node.directory.read(name).bytes
-    var copies: [[UInt8]] = [[], Array(bytes.dropLast()), Array(bytes.prefix(bytes.count / 2)), bytes + [0]]
+    var copies: [[UInt8]] = [
+      [], Array(bytes.dropLast()), Array(bytes.prefix(bytes.count / 2)), bytes + [0],
+    ]
     for at in [0, 40, bytes.count / 3, bytes.count / 2, bytes.count - 1] {
       var copy = bytes
       copy[at] ^= 1
@@ -177,10 +181,11 @@ struct SnapshotTests {
     let node = try Node(["DYNA_SNAPSHOT_MINUTES": "1"])
     try Client(node, as: "alice").store("t", "k", "1")
     #expect(eventually(within: 100) { !files(node).isEmpty })
-    #expect(try eventually(within: 10) {
-      guard let name = files(node).last else { return false }
-      return try snapshot(["verify", "\(node.directory.path)/\(name)"], of: node).status == 0
-    })
+    #expect(
+      try eventually(within: 10) {
+        guard let name = files(node).last else { return false }
+        return try snapshot(["verify", "\(node.directory.path)/\(name)"], of: node).status == 0
+      })
     try node.stop()
   }
 }

@@ -37,16 +37,22 @@ struct TokenTests {
     Case("no typ", "", "Bearer " + header(#"{"alg":"HS256"}"#)),
     Case(
       "other header members", "",
-      "Bearer " + header(#"{"kid":"1","x":{"alg":"none"},"typ":"x","alg":"HS256","jku":"http://x"}"#)),
+      "Bearer "
+        + header(#"{"kid":"1","x":{"alg":"none"},"typ":"x","alg":"HS256","jku":"http://x"}"#)),
     Case("white space in the header", "", "Bearer " + header(" { \"alg\" :\n\"HS256\" } ")),
     Case("alg spelled with an escape", "", "Bearer " + header(#"{"alg":"\u0048S256"}"#)),
-    Case("a fraction in exp", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":\#(now + 60).75}"#)),
+    Case(
+      "a fraction in exp", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":\#(now + 60).75}"#)
+    ),
     Case("exp far ahead", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":253402300799}"#)),
     Case("exp with an exponent", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":2.5e11}"#)),
     Case("nbf in the past", "", "Bearer " + claim(#","nbf":\#(now - 60)"#)),
     Case("nbf with a fraction", "", "Bearer " + claim(#","nbf":\#(now - 60).5"#)),
-    Case("other claims", "", "Bearer " + claim(#","iat":1,"aud":["x"],"roles":{"a":[1]},"admin":1"#)),
-    Case("sub with an escape", "", "Bearer " + Token.make(claims: #"{"sub":"\u0061","exp":\#(now + 60)}"#)),
+    Case(
+      "other claims", "", "Bearer " + claim(#","iat":1,"aud":["x"],"roles":{"a":[1]},"admin":1"#)),
+    Case(
+      "sub with an escape", "",
+      "Bearer " + Token.make(claims: #"{"sub":"\u0061","exp":\#(now + 60)}"#)),
     Case(
       "six kilobytes of claims", "",
       "Bearer " + claim(",\"x\":\"" + String(repeating: "x", count: 6000) + "\"")),
@@ -147,7 +153,9 @@ struct TokenTests {
       Case("header padded", "", "\(parts[0])=.\(parts[1]).\(parts[2])"),
       Case("signature cut", "", String(token.dropLast())),
       Case("signature longer", "", token + "A"),
-      Case("signature of other claims", "", "\(parts[0]).\(Token.base64URL(Array("{}".utf8))).\(parts[2])"),
+      Case(
+        "signature of other claims", "",
+        "\(parts[0]).\(Token.base64URL(Array("{}".utf8))).\(parts[2])"),
       Case("signature not canonical", "", nonCanonical(token)),
       Case("standard alphabet", "", standardAlphabet()),
       Case("a space inside", "", "\(parts[0]). \(parts[1]).\(parts[2])"),
@@ -156,18 +164,26 @@ struct TokenTests {
       Case("a comma behind", "", token + ","),
       Case("nonsense", "", "nonsense"),
       Case("not ASCII", "", "\u{e9}.\u{e9}.\u{e9}"),
-      Case("hexadecimal signature", "", "\(parts[0]).\(parts[1])." + String(repeating: "ab", count: 32)),
+      Case(
+        "hexadecimal signature", "", "\(parts[0]).\(parts[1])." + String(repeating: "ab", count: 32)
+      ),
     ]
   }()
 
   @Test("refused for its header:", arguments: refusedHeaders)
-  func refusesHeader(row: Case<String>) throws { #expect(try status("Bearer " + row.expected) == 401) }
+  func refusesHeader(row: Case<String>) throws {
+    #expect(try status("Bearer " + row.expected) == 401)
+  }
 
   @Test("refused for its claims:", arguments: refusedClaims)
-  func refusesClaims(row: Case<String>) throws { #expect(try status("Bearer " + row.expected) == 401) }
+  func refusesClaims(row: Case<String>) throws {
+    #expect(try status("Bearer " + row.expected) == 401)
+  }
 
   @Test("refused for its form:", arguments: refusedForms)
-  func refusesForm(row: Case<String>) throws { #expect(try status("Bearer " + row.expected) == 401) }
+  func refusesForm(row: Case<String>) throws {
+    #expect(try status("Bearer " + row.expected) == 401)
+  }
 
   @Test("only the scheme Bearer counts")
   func schemes() throws {
@@ -213,7 +229,8 @@ struct TokenTests {
       #"{"sub":"\#(String(repeating: "u", count: 9000))","exp":9e9}"#,
       #"{"sub":"a","exp":\#(String(repeating: "9", count: 4000))}"#,
     ] {
-      #expect([201, 400, 401].contains(try status("Bearer " + Token.make(claims: claims))), "\(claims)")
+      #expect(
+        [201, 400, 401].contains(try status("Bearer " + Token.make(claims: claims))), "\(claims)")
     }
     #expect(try status("Bearer " + Token.user("alice")) == 201)
   }
@@ -222,7 +239,8 @@ struct TokenTests {
   func keyBytes() throws {
     let secret = String(repeating: "ключ-\u{e9}-🔑 ", count: 10)
     let node = try Node(["JWT_SECRET": secret])
-    #expect(try status("Bearer " + Token.user("alice", secret: secret), on: node) == 201)
+    let right = try status("Bearer " + Token.user("alice", secret: secret), on: node)
+    #expect(right == 201)
     let other = String(repeating: "ключ-e\u{301}-🔑 ", count: 10)
     #expect(try status("Bearer " + Token.user("alice", secret: other), on: node) == 401)
     #expect(try status("Bearer " + Token.user("alice"), on: node) == 401)
@@ -278,7 +296,8 @@ struct TokenTests {
       let token = Token.user("alice\(number)")
       let signature = token.split(separator: ".")[2]
       if signature.contains("-") || signature.contains("_") {
-        return token.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
+        return token.replacingOccurrences(of: "-", with: "+").replacingOccurrences(
+          of: "_", with: "/")
       }
       number += 1
     }

@@ -186,7 +186,8 @@ struct UserTests {
     for link in links { try link.send(login) }
     let meanwhile = try seconds { for _ in 0..<20 { _ = try client.send("GET", "/heartbeat") } }
     for link in links { #expect(try link.readResponse(to: "POST").status == 200) }
-    #expect(meanwhile < max(4 * alone, 0.25), "20 requests took \(meanwhile) s, a log-in \(alone) s")
+    #expect(
+      meanwhile < max(4 * alone, 0.25), "20 requests took \(meanwhile) s, a log-in \(alone) s")
   }
 
   // MARK: Secrecy
@@ -210,7 +211,11 @@ struct UserTests {
           "/admin/table/\(table)/keys", "/admin/table/\(table)/key/\(user)",
           "/admin/table/\(table)/store", "/\(table)/subscribe/\(user)", "/store", "/store/\(table)",
           "/admin/tables", "/auth/\(user)", "/auth", "/admin",
-        ] where !(target.hasSuffix("subscribe/\(user)") && table.hasPrefix("u")) {
+        ] {
+          // Of a table that is not reserved, a stream without end would be the right answer.
+          if target.contains("/subscribe/") && ["users", "auth%2F", "auth%00"].contains(table) {
+            continue
+          }
           let response = try client.send("GET", target, fields: key)
           #expect(response.status < 500)
           #expect(!response.body.contains(ByteText(user)), "\(target) shows \(response.body)")
@@ -243,7 +248,9 @@ struct UserTests {
       let files = node.directory.files().filter { $0.hasPrefix("data/") }
       #expect(!files.isEmpty)
       for file in files {
-        let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(node.directory.path)/\(file)"))
+        // A running node may take a file away that was just listed.
+        let url = URL(fileURLWithPath: "\(node.directory.path)/\(file)")
+        guard let bytes = try? Data(contentsOf: url) else { continue }
         for mark in marks {
           #expect(bytes.range(of: Data(mark.bytes)) == nil, "\(mark) in \(file), \(moment)")
         }

@@ -41,6 +41,7 @@ extension DataLoop {
       else {
         return fail(call.slot, call.style, 400, "the body is {\"password\":\"…\"}")
       }
+      guard secret.count <= Limits.secretBytesMax else { return secretTooLong(call) }
       submit(
         call,
         PasswordJob(

@@ -38,6 +38,7 @@ extension DataLoop {
       else {
         return fail(call.slot, call.style, 400, "the body is {\"secret\":\"…\"} with a secret that is not empty")
       }
+      guard secret.count <= Limits.secretBytesMax else { return secretTooLong(call) }
       let register = JSONReader.member("register", of: body, in: call.body)
       guard register == nil || register?.kind == .true || register?.kind == .false else {
         return fail(call.slot, call.style, 400, "register is true or false")
@@ -51,6 +52,10 @@ extension DataLoop {
     } catch {
       badJSON(call, error)
     }
+  }
+
+  mutating func secretTooLong(_ call: borrowing Call) {
+    fail(call.slot, call.style, 400, "a secret is at most \(Limits.secretBytesMax) bytes")
   }
 
   /// Hands a password to the hashing thread; the connection waits for the outcome.

@@ -26,6 +26,18 @@ struct ByteText: Hashable, Sendable {
 
 extension ByteText: ExpressibleByStringInterpolation {
   init(stringLiteral text: String) { self.init(text) }
+  init(stringInterpolation parts: Interpolation) { bytes = parts.bytes }
+
+  /// Bytes go in as they are, anything else by its description.
+  struct Interpolation: StringInterpolationProtocol {
+    var bytes: [UInt8] = []
+    init(literalCapacity: Int, interpolationCount: Int) {}
+    mutating func appendLiteral(_ text: String) { bytes += text.utf8 }
+    mutating func appendInterpolation(_ part: ByteText) { bytes += part.bytes }
+    mutating func appendInterpolation(_ part: some CustomStringConvertible) {
+      bytes += part.description.utf8
+    }
+  }
 }
 
 extension ByteText: Comparable {

@@ -35,9 +35,11 @@ struct SmallFileSystem: Sendable {
 
 @_silgen_name("mount") private func mount(
   _ source: UnsafePointer<CChar>, _ target: UnsafePointer<CChar>, _ type: UnsafePointer<CChar>,
-  _ flags: UInt, _ data: UnsafePointer<CChar>) -> Int32
+  _ flags: UInt, _ data: UnsafePointer<CChar>
+) -> Int32
 @discardableResult
 @_silgen_name("umount") private func umount(_ target: UnsafePointer<CChar>) -> Int32
 @discardableResult
 @_silgen_name("umount2") private func umount2(
-  _ target: UnsafePointer<CChar>, _ flags: Int32) -> Int32
+  _ target: UnsafePointer<CChar>, _ flags: Int32
+) -> Int32

@@ -63,7 +63,13 @@ final class Node: @unchecked Sendable {
     _ directory: TemporaryDirectory
   ) throws -> (ChildProcess, UInt16) {
     let process = try process(arguments, environment, in: directory, launcher: launcher)
-    return (process, try process.waitForErrorOutput(.in(seconds: 60), address))
+    return (process, try address(of: process))
+  }
+
+  /// Waits until the process says where it listens.
+  private static func address(of process: ChildProcess) throws -> UInt16 {
+    let port = try process.waitForErrorOutput(.in(seconds: 60), address)
+    return port
   }
 
   /// The port of the `address` field in the start-up line.
@@ -95,8 +101,9 @@ final class Node: @unchecked Sendable {
   /// Starts the node again on the same directory, after `stop` or `kill`.
   func start() throws {
     guard process.exitStatus != nil else { throw Trouble("the node still runs") }
-    (process, port) = try Self.launch(
-      launcher, ["127.0.0.1:0"] + arguments, environment, directory)
+    process = try Self.process(
+      ["127.0.0.1:0"] + arguments, environment, in: directory, launcher: launcher)
+    port = try Self.address(of: process)
   }
 
   func restart() throws {

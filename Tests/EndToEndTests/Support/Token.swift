@@ -33,7 +33,8 @@ enum Token {
 
   /// The bytes of one part of a token.
   static func decode(_ part: some StringProtocol) throws -> [UInt8] {
-    var text = part.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
+    var text = part.replacingOccurrences(of: "-", with: "+").replacingOccurrences(
+      of: "_", with: "/")
     while text.count % 4 != 0 { text += "=" }
     guard let data = Data(base64Encoded: text) else { throw Trouble("no base64url: \(part)") }
     return [UInt8](data)
