@@ -44,6 +44,7 @@ fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_
 asan: set-up ## run the test suite under AddressSanitizer
 	swift build --build-tests --scratch-path .build-asan --sanitize=address
 	DYNASWIFT_BINARY=$(CURDIR)/.build-asan/debug/dynaswift \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/leaks.supp:print_suppressions=0 \
 	  swift test --skip-build --scratch-path .build-asan --sanitize=address $(TESTS) $(BRIEFLY)
 
 tsan: set-up ## run the test suite under ThreadSanitizer
