@@ -308,6 +308,64 @@ struct DurabilityTests {
     try node.stop()
   }
 
+  @Test(
+    "on a small disk overwriting goes on for ever: what is replaced makes room again",
+    .enabled(if: SmallFileSystem.isPermitted, Comment(rawValue: SmallFileSystem.whyNot)))
+  func overwritingOnSmallDisk() throws {
+    let disk = try SmallFileSystem("size=24m")
+    let node = try Node(["DYNA_DATA_DIR": "\(disk.directory.path)/data"])
+    let client = Client(node, as: "alice")
+    let fill = String(repeating: "f", count: 100_000)
+    for round in 1...1000 {
+      let response = try client.put("t", "k\(round % 5)", "{\"n\":\(round),\"fill\":\"\(fill)\"}")
+      try #require(response.status == 201, "write \(round) of 100 MB: \(response.body)")
+    }
+    try node.kill()
+    try node.start()
+    for key in 0..<5 {
+      let value = try Client(node).get("t", "k\(key)").record().value
+      #expect(try JSONText.integer("n", of: value) == (key == 0 ? 1000 : 995 + Int64(key)))
+    }
+    try node.stop()
+  }
+
+  @Test(
+    "a disk that fills and empties again and again loses nothing and brings nothing refused back",
+    .enabled(if: SmallFileSystem.isPermitted, Comment(rawValue: SmallFileSystem.whyNot)))
+  func fullAgainAndAgain() throws {
+    let disk = try SmallFileSystem("size=24m")
+    let node = try Node(["DYNA_DATA_DIR": "\(disk.directory.path)/data"])
+    let ballast = "\(disk.directory.path)/ballast"
+    let piece = ByteText("\"" + String(repeating: "f", count: 40_000) + "\"")
+    var stored: [String] = []
+    var refused: [String] = []
+    for round in 0..<4 {
+      let client = Client(node, as: "alice")
+      try fill(ballast, leaving: 3 << 20, on: disk)
+      var failures = 0
+      for index in 0..<150 where failures < 5 {
+        let key = "r\(round)-\(index)"
+        let status = try client.put("t", key, "{\"value\":\(piece)}").status
+        #expect([201, 507].contains(status))
+        if status == 201 { stored.append(key) } else { refused.append(key) }
+        failures += status == 201 ? 0 : 1
+      }
+      if round % 2 == 0 { try node.kill() } else { #expect([0, 75].contains(try node.stop())) }
+      try FileManager.default.removeItem(atPath: ballast)
+      try node.start()
+      let again = Client(node, as: "alice")
+      try check(again, stored, absent: refused)
+      // Half of it goes, so that the next round finds room.
+      for key in stored.prefix(stored.count / 2) {
+        #expect(try again.delete("t", key).status == 200)
+        refused.append(key)
+      }
+      stored.removeFirst(stored.count / 2)
+    }
+    #expect(!refused.isEmpty)
+    try node.stop()
+  }
+
   // MARK: Parts
 
   private func check(_ client: Client, _ present: [String], absent: [String]) throws {
@@ -317,7 +375,7 @@ struct DurabilityTests {
 
   /// Writes a file that leaves about `bytes` free.
   private func fill(_ path: String, leaving bytes: Int, on disk: SmallFileSystem) throws {
-    let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     defer { close(file) }
     let piece = [UInt8](repeating: 1, count: 65536)
     while disk.freeBytes > bytes { guard write(file, piece, piece.count) > 0 else { break } }

@@ -218,6 +218,66 @@ struct EventTests {
     #expect(try back.event().record().value == "2")
   }
 
+  @Test(
+    "after a crash a subscriber that knows the newest state hears nothing old, another the newest",
+    arguments: ["kill", "stop"])
+  func lastEventIDAfterRestart(end: String) throws {
+    let node = try Node()
+    let target = "/t/subscribe/k"
+    let stream = try EventStream(node, target)
+    let client = Client(node, as: "alice")
+    try client.store("t", "k", "1")
+    let first = try stream.event()
+    let second = try client.store("t", "k", "2")
+    let newest = try stream.event()
+    try client.store("t", "gone", "1")
+    #expect(try client.delete("t", "gone").status == 200)
+    if end == "kill" { try node.kill() } else { try node.stop() }
+    try node.start()
+
+    let knowing = try EventStream(node, target, lastEventID: newest.id)
+    let behind = try EventStream(node, target, lastEventID: first.id)
+    let ofDeleted = try EventStream(node, "/t/subscribe/gone", lastEventID: first.id)
+    #expect(try behind.event().record() == second)
+    #expect(try ofDeleted.event().isDeleted)
+    let third = try Client(node, as: "alice").store("t", "k", "3")
+    #expect(third.version == 3)
+    #expect(try knowing.event().record() == third)
+    #expect(try behind.event().record() == third)
+    try node.stop()
+  }
+
+  @Test("writes and deletes of many connections come in one order to all subscribers")
+  func orderWithDeletes() throws {
+    let (node, table) = (try Self.node(), uniqueTable())
+    let streams = try (0..<6).map { _ in try EventStream(node, "/\(table)/subscribe/k") }
+    try inParallel(4) { writer in
+      let client = Client(node, as: "alice")
+      for index in 0..<60 {
+        if index % 4 == 3 {
+          guard [200, 404].contains(try client.delete(table, "k").status) else {
+            throw Trouble("DELETE")
+          }
+        } else {
+          try client.store(table, "k", "\(writer)")
+        }
+      }
+    }
+    let last = try client().store(table, "k", "\"last\"")
+    var histories: [[Event]] = []
+    for stream in streams {
+      var events: [Event] = []
+      repeat { events.append(try stream.event()) } while !(events.last!.data.contains("\"last\""))
+      histories.append(events)
+    }
+    for history in histories { #expect(history == histories[0]) }
+    let versions = try histories[0].filter { !$0.isDeleted }.map { try $0.record().version }
+    #expect(versions == versions.sorted() && Set(versions).count == versions.count)
+    #expect(versions.count == 181 && versions.last == last.version)
+    let deleted = histories[0].map(\.isDeleted)
+    #expect(!zip(deleted, deleted.dropFirst()).contains { $0 && $1 }, "no record, no delete")
+  }
+
   @Test("an id that no node ever gave does no harm")
   func strangeID() throws {
     let (client, node, table) = (try client(), try Self.node(), uniqueTable())

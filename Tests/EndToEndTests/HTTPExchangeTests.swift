@@ -500,6 +500,68 @@ struct HTTPExchangeTests {
     }
   }
 
+  @Test("HEAD answers as GET does, without a body, on every route")
+  func headEverywhere() throws {
+    let (client, table) = (try client(), uniqueTable())
+    try client.store(table, "k", "[1]")
+    for target in [
+      "/\(table)/key/k", "/\(table)/key/none", "/\(table)/store", "/\(table)/keys", "/none/store",
+      "/heartbeat", "/stats", "/membership", "/store", "/auth/store", "/nowhere/x", "/admin/tables",
+    ] {
+      let get = try client.send("GET", target)
+      let head = try client.send("HEAD", target)
+      #expect(head.status == get.status, "\(target)")
+      #expect(head.body.isEmpty)
+      for name in ["Content-Type", "Allow", "WWW-Authenticate", "Cache-Control"] {
+        #expect(head[name] == get[name], "\(name) of \(target)")
+      }
+      if let length = head["Content-Length"], target != "/stats" {
+        #expect(length == get["Content-Length"], "\(target)")
+      }
+    }
+  }
+
+  @Test("odd targets are answered, never guessed at")
+  func oddTargets() throws {
+    for (request, statuses) in [
+      ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", [200, 204]),
+      ("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", [404, 200]),
+      ("GET http:///heartbeat HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+      ("GET ftp://x/heartbeat HTTP/1.1\r\nHost: x\r\n\r\n", [400, 404]),
+      ("CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n", [400, 405, 501]),
+      ("GET /heartbeat#x HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+      ("GET ?x HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+      ("GET /heartbeat/ HTTP/1.1\r\nHost: x\r\n\r\n", [404]),
+      ("GET //heartbeat HTTP/1.1\r\nHost: x\r\n\r\n", [400, 404]),
+      ("GET /HEARTBEAT HTTP/1.1\r\nHost: x\r\n\r\n", [404]),
+    ] {
+      let link = try connect()
+      try link.send(ByteText(request))
+      let response = try link.readResponse()
+      #expect(statuses.contains(response.status), "\(request): \(response.status)")
+    }
+  }
+
+  @Test("a body in a hundred thousand chunks of one byte is a body")
+  func tinyChunks() throws {
+    let (client, table) = (try client(), uniqueTable())
+    let value = ByteText("\"" + String(repeating: "v", count: 100_000) + "\"")
+    var request = ByteText(
+      "PUT /\(table)/key/k HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(client.token!)\r\n"
+        + "Transfer-Encoding: chunked\r\n\r\n")
+    for byte in ("{\"value\":\(value)}" as ByteText).bytes {
+      request.bytes += [0x31, 13, 10, byte, 13, 10]
+    }
+    request.bytes += Array("0\r\n\r\n".utf8)
+    let link = try connect()
+    let time = try seconds {
+      try link.send(request)
+      #expect(try link.readResponse(to: "PUT").status == 201)
+    }
+    #expect(try client.get(table, "k").record().value == value)
+    #expect(time < 5, "\(time) s")
+  }
+
   // MARK: CORS
 
   @Test("a preflight is 204 without a token and names methods and headers")

@@ -68,6 +68,16 @@ struct RecordTests {
     #expect(try client.get(table, "k").record().value == value)
   }
 
+  @Test("numbers of half a million digits come back as written")
+  func longNumbers() throws {
+    let (client, table) = (try client(), uniqueTable())
+    let digits = String(repeating: "1234567890", count: 50_000)
+    for number in [digits, "-0.\(digits)", "1e\(digits)", "0.0e-\(digits)"] {
+      try client.store(table, "k", ByteText(number))
+      #expect(try client.get(table, "k").record().value == ByteText(number))
+    }
+  }
+
   @Test("white space around the value may go and is no part of it")
   func whiteSpace() throws {
     let (client, table) = (try client(), uniqueTable())

@@ -4,6 +4,12 @@ import Testing
 /// Contract §4: no request, however malformed, stops the node or harms another connection.
 @Suite("Robustness", .blocking)
 struct RobustnessTests {
+  /// `E2E_SEEDS=100` sends as much garbage.
+  private static let seeds = ClosedRange(
+    uncheckedBounds: (
+      1, UInt64(ProcessInfo.processInfo.environment["E2E_SEEDS"] ?? "") ?? 4
+    ))
+
   @Test("1,000 idle connections cost no processor time and slow nobody")
   func idleConnections() throws {
     let node = try Node()
@@ -25,7 +31,7 @@ struct RobustnessTests {
 
   @Test(
     "garbage on many connections leaves the node and a neighbour's connection unharmed",
-    arguments: [1, 2, 3, 4] as [UInt64])
+    arguments: seeds)
   func garbage(seed: UInt64) throws {
     let node = try Node(["DYNA_DURABILITY": "os"])
     let neighbour = Client(node, as: "alice")

@@ -164,6 +164,66 @@ struct UserTests {
     #expect(try owner.put(uniqueTable(), "k", "{}").status == 201, "a token goes on working")
   }
 
+  @Test("guesses sent all at once are throttled like guesses one by one")
+  func throttleConcurrent() throws {
+    let (user, client) = (name(), try client())
+    #expect(try client.login(user, "right").status == 200)
+    let links = try (0..<30).map { _ in try RawConnection(port: Self.node().port) }
+    for (index, link) in links.enumerated() {
+      try link.send(client.request("POST", "/auth/\(user)", "{\"secret\":\"guess\(index)\"}"))
+    }
+    let statuses = try links.map { try $0.readResponse(to: "POST").status }
+    #expect(statuses.filter { $0 == 401 }.count == 10, "\(statuses)")
+    #expect(statuses.filter { $0 == 429 }.count == 20, "\(statuses)")
+  }
+
+  @Test("no header that a client sends moves it to another address")
+  func forgedAddress() throws {
+    let (user, client) = (name(), try client())
+    #expect(try client.login(user, "right").status == 200)
+    for _ in 0..<10 { #expect(try client.login(user, "wrong").status == 401) }
+    for field in ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Client-IP", "True-Client-IP"] {
+      let value = field == "Forwarded" ? "for=10.1.2.3" : "10.1.2.3"
+      let response = try client.send(
+        "POST", "/auth/\(user)", #"{"secret":"right"}"#, fields: [(field, value)])
+      #expect(response.status == 429, "\(field)")
+    }
+  }
+
+  @Test("a minute later the user may try again", .waiting)
+  func throttleEnds() throws {
+    let (user, client) = (name(), try client())
+    #expect(try client.login(user, "right").status == 200)
+    for _ in 0..<10 { _ = try client.login(user, "wrong") }
+    let throttled = try client.login(user, "right")
+    #expect(throttled.status == 429)
+    let wait = Double(throttled["Retry-After"] ?? "") ?? 0
+    var status = 429
+    let time = try seconds {
+      _ = try eventually(within: 75) {
+        // Asking again and again must not prolong it.
+        status = try client.login(user, "right").status
+        return status != 429
+      }
+    }
+    #expect(status == 200)
+    #expect(time <= wait + 2, "throttled for \(time) s, Retry-After said \(wait)")
+  }
+
+  @Test("a secret of 1 MB is a secret, or refused, and takes no longer than another")
+  func longSecret() throws {
+    let (user, client) = (name(), try client())
+    let long = String(repeating: "s", count: 1_000_000)
+    let time = try seconds {
+      let status = try client.login(user, long).status
+      #expect([200, 400, 413].contains(status))
+      if status == 200 {
+        #expect(try client.login(user, long + "x").status == 401)
+      }
+    }
+    #expect(time < 10, "\(time) s")
+  }
+
   @Test("failures for a user that nobody has registered cannot happen: the first secret counts")
   func firstSecretCounts() throws {
     let (client, user) = (try client(), name())

@@ -116,10 +116,19 @@ final class ChildProcess: @unchecked Sendable {
     }
     var raw: Int32 = 0
     while waitpid(identifier, &raw, 0) < 0 && errno == EINTR {}
+    keepLog()
     condition.withLock {
       status = raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f)
       condition.broadcast()
     }
+  }
+
+  /// Puts what the process wrote into the folder that `E2E_LOGS` names, if it does: what a
+  /// sanitizer had to say is found there.
+  private func keepLog() {
+    guard let folder = ProcessInfo.processInfo.environment["E2E_LOGS"] else { return }
+    let path = URL(fileURLWithPath: "\(folder)/\(identifier).log")
+    try? Data(condition.withLock { standardError }).write(to: path)
   }
 
   // MARK: Starting
