@@ -168,7 +168,7 @@ public enum Server {
       throw StorageError(message: "\(error)", code: .diskFailed)
     }
     let log = Handover(logThread)
-    let gate = CheckpointGate()
+    let gate = CheckpointGate(waiter: node.database.log.checkpoint)
     let checkpoint = Handover(
       CheckpointThread(
         gate: gate, database: node.database, checkpointer: checkpointer, position: position,
