@@ -171,6 +171,30 @@ struct HTTPExchangeTests {
     }
   }
 
+  @Test("lists that are streamed out keep their place in a pipeline")
+  func pipelinedLists() throws {
+    let (client, table) = (try client(), uniqueTable())
+    try client.storeAll(table, (0..<3000).map { (key: "k\($0)", value: "\($0)") })
+    let link = try connect()
+    var requests = ByteText([])
+    for index in 0..<10 {
+      requests =
+        requests + client.request("GET", "/\(table)/store")
+        + client.request("PUT", "/\(table)/key/k\(index)", "{\"value\":\"new\"}")
+        + client.request("GET", "/\(table)/keys") + client.request("GET", "/\(table)/key/k\(index)")
+    }
+    try link.send(requests)
+    for index in 0..<10 {
+      let members = try JSONText.members(of: link.readResponse().body)
+      #expect(members.count == 3000)
+      let changed = try members.filter { try Record($0.raw).value == "\"new\"" }.count
+      #expect(changed == index, "a list shows the writes before it, not those behind")
+      #expect(try link.readResponse(to: "PUT").status == 201)
+      #expect(try JSONText.elements(of: link.readResponse().body).count == 3000)
+      #expect(try link.readResponse().record().value == "\"new\"")
+    }
+  }
+
   @Test("slow and quick requests of a pipeline do not overtake each other")
   func pipelinedLogin() throws {
     let client = try client()
@@ -281,6 +305,9 @@ struct HTTPExchangeTests {
     let (client, table) = (try client(), uniqueTable())
     for index in 0..<50 {
       let link = try connect()
+      if index % 5 == 0 {
+        try link.send(client.request("POST", "/auth/leaving\(index)", #"{"secret":"s"}"#))
+      }
       try link.send(
         client.request("PUT", "/\(table)/key/k\(index)", "{}")
           + client.request("GET", "/\(table)/store"))

@@ -155,6 +155,9 @@ struct OperationsTests {
       #expect(head?.status == 401)
     }
     #expect(try alice.send("GET", "/t/store").body.contains("alices-own 2"))
+    let login = try anyone.send("POST", "/admin/login", #"{"password":"the-admin-password"}"#)
+    let token = try JSONText.string(try JSONText.member("token", of: login.body) ?? "").string
+    #expect(try Client(node, token: token).get("t", "k").status == 200, "the admin reads too")
     try node.stop()
   }
 

@@ -136,6 +136,17 @@ final class Node: @unchecked Sendable {
   }
 }
 
+extension Node {
+  /// Whether the binary was built with a sanitizer, which has a memory of its own.
+  static let isSanitized: Bool = {
+    guard let path = try? binary.get(),
+      let bytes = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    else { return false }
+    return bytes.range(of: Data("__asan_init".utf8)) != nil
+      || bytes.range(of: Data("__tsan_init".utf8)) != nil
+  }()
+}
+
 /// A node shared by the tests of a suite, started by the first of them.
 final class SharedNode: Sendable {
   private let node: @Sendable () throws -> Node
