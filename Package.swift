@@ -72,3 +72,15 @@ let package = Package(
     tests("EndToEndTests", of: []),
   ]
 )
+
+// The fuzz target exists only for scripts/fuzz.sh: it links against libFuzzer.
+if Context.environment["DYNA_FUZZ"] != nil {
+  package.products.append(.executable(name: "dynafuzz", targets: ["dynafuzz"]))
+  package.targets.append(
+    .executableTarget(
+      name: "dynafuzz", dependencies: ["HTTP", "JSON", "Auth", "Durability"], path: "Fuzz",
+      exclude: ["seeds"],
+      swiftSettings: settings + [
+        .enableExperimentalFeature("Extern"), .unsafeFlags(["-parse-as-library"]),
+      ]))
+}

@@ -34,10 +34,13 @@ final class CommitLog: Sendable {
   private let durable = Atomic<UInt64>(0)
   private let newest = Atomic<UInt64>(0)
   private let isLow = Atomic<Bool>(false)
+<<<<<<< HEAD
   private let recyclable = Atomic<UInt64>(0)
   private let segments = Atomic<Int>(0)
   private let closing = Atomic<Bool>(false)
   private let emptied = Atomic<Bool>(false)
+=======
+>>>>>>> ops
   private let thread = Waiter()
   private let gates: [LoopGate]
 
@@ -97,6 +100,7 @@ final class CommitLog: Sendable {
   /// Sets the log thread to work; called once a turn by a loop that appended.
   func kick() { thread.notify() }
 
+<<<<<<< HEAD
   // MARK: The checkpoint's side
 
   /// Bytes of the segments on disk.
@@ -128,6 +132,10 @@ final class CommitLog: Sendable {
 
   func report(segmentBytes: Int) { segments.store(segmentBytes, ordering: .relaxed) }
 
+=======
+  // MARK: The log thread's side
+
+>>>>>>> ops
   /// Sleeps until there is something to write, or `milliseconds` have gone by.
   func waitForWork(milliseconds: UInt64) { _ = thread.wait(milliseconds: milliseconds) }
 

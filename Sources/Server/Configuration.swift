@@ -159,7 +159,11 @@ public struct Configuration: Sendable {
   }
 
   /// `host:port` or `[v6]:port`.
+<<<<<<< HEAD
   public static func splitAddress(_ text: String) -> (host: String, port: UInt16)? {
+=======
+  static func splitAddress(_ text: String) -> (host: String, port: UInt16)? {
+>>>>>>> ops
     guard let colon = text.lastIndex(of: ":") else { return nil }
     var host = text[..<colon]
     let digits = text[text.index(after: colon)...]

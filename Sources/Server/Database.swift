@@ -143,7 +143,14 @@ final class Database: Sendable {
 
   /// Takes a record from disk; the record is as durable as it was.
   func restore(_ record: consuming Record, hash: UInt64, fromLog: Bool) -> Applied {
+<<<<<<< HEAD
     raiseClock(to: record.view.hybridTime)
+=======
+    let hybridTime = record.view.hybridTime
+    clock.withLock { clock in
+      if hybridTime > clock.last { clock = HybridClock(last: hybridTime) }
+    }
+>>>>>>> ops
     var record = Optional(record)
     return shards.withLock(Shard.index(of: hash)) { cell in
       guard let record = record.take() else { preconditionFailure("a lock runs its body once") }
@@ -153,6 +160,7 @@ final class Database: Sendable {
     }
   }
 
+<<<<<<< HEAD
   /// No time up to this one is given out again.
   func raiseClock(to hybridTime: UInt64) {
     clock.withLock { clock in
@@ -160,6 +168,8 @@ final class Database: Sendable {
     }
   }
 
+=======
+>>>>>>> ops
   // MARK: Parts
 
   /// What a writer finds under a key.
