@@ -1,0 +1,159 @@
+import Foundation
+
+/// A running node of the real binary, with a data directory and an encryption key of its own.
+final class Node: @unchecked Sendable {
+  static let jwtSecret = "a-secret-that-only-these-tests-know"
+
+  /// Holds `data/` and `key`; the node's working directory too.
+  let directory: TemporaryDirectory
+  private let environment: [String: String]
+  private let arguments: [String]
+  private let launcher: [String]
+  private(set) var process: ChildProcess
+  private(set) var port: UInt16
+
+  /// Starts a node and waits until its start-up line tells the address.
+  ///
+  /// - Parameters:
+  ///   - environment: replaces or joins the usual variables; an empty value takes one away.
+  ///   - arguments: behind `127.0.0.1:0`.
+  ///   - launcher: a command in front of the binary, which must become it (`exec`).
+  init(
+    _ environment: [String: String] = [:], arguments: [String] = [], launcher: [String] = [],
+    in directory: TemporaryDirectory? = nil
+  ) throws {
+    self.directory = try directory ?? TemporaryDirectory()
+    self.environment = try Self.environment(environment, self.directory)
+    self.arguments = arguments
+    self.launcher = launcher
+    (process, port) = try Self.launch(
+      launcher, ["127.0.0.1:0"] + arguments, self.environment, self.directory)
+  }
+
+  /// The variables of a node whose data live in `directory`.
+  static func environment(
+    _ changes: [String: String], _ directory: TemporaryDirectory
+  ) throws -> [String: String] {
+    let keyFile = "\(directory.path)/key"
+    if !FileManager.default.fileExists(atPath: keyFile) {
+      var random = SystemRandomNumberGenerator()
+      try directory.write("key", (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) })
+      chmod(keyFile, 0o600)
+    }
+    var all = [
+      "JWT_SECRET": jwtSecret, "DYNA_DATA_DIR": "\(directory.path)/data",
+      "DYNA_ENCRYPTION_KEY_FILE": keyFile,
+    ]
+    for (name, value) in changes { all[name] = value.isEmpty ? nil : value }
+    return all
+  }
+
+  /// Starts the binary with exactly these arguments and this environment.
+  static func process(
+    _ arguments: [String], _ environment: [String: String], in directory: TemporaryDirectory,
+    launcher: [String] = []
+  ) throws -> ChildProcess {
+    let command = try launcher + [binary.get()] + arguments
+    return try ChildProcess(
+      command[0], Array(command[1...]), environment: environment, workingDirectory: directory.path)
+  }
+
+  static func launch(
+    _ launcher: [String], _ arguments: [String], _ environment: [String: String],
+    _ directory: TemporaryDirectory
+  ) throws -> (ChildProcess, UInt16) {
+    let process = try process(arguments, environment, in: directory, launcher: launcher)
+    return (process, try process.waitForErrorOutput(.in(seconds: 60), address))
+  }
+
+  /// The port of the `address` field in the start-up line.
+  static func address(in log: String) -> UInt16? {
+    guard let match = log.firstMatch(of: #/\baddress="?\S*:(\d+)"?\s/#) else { return nil }
+    return UInt16(match.1)
+  }
+
+  // MARK: Its life
+
+  var data: String { environment["DYNA_DATA_DIR"] ?? "\(directory.path)/data" }
+  var log: String { process.errorOutput }
+
+  func signal(_ number: Int32) { process.signal(number) }
+
+  /// Asks the node to stop and returns its exit code.
+  @discardableResult
+  func stop(_ deadline: Deadline = .patient) throws -> Int32 {
+    signal(SIGTERM)
+    return try process.waitForExit(deadline)
+  }
+
+  /// Ends the node as a power cut would end it for its files: at once.
+  func kill() throws {
+    signal(SIGKILL)
+    _ = try process.waitForExit()
+  }
+
+  /// Starts the node again on the same directory, after `stop` or `kill`.
+  func start() throws {
+    guard process.exitStatus != nil else { throw Trouble("the node still runs") }
+    (process, port) = try Self.launch(
+      launcher, ["127.0.0.1:0"] + arguments, environment, directory)
+  }
+
+  func restart() throws {
+    try stop()
+    try start()
+  }
+
+  /// Starts the binary where it is expected to refuse; waits for its end.
+  func startAndFail(_ changes: [String: String] = [:]) throws -> ChildProcess {
+    let all = environment.merging(changes) { $1 }
+    let process = try Self.process(["127.0.0.1:0"] + arguments, all, in: directory)
+    _ = try process.waitForExit()
+    return process
+  }
+
+  // MARK: The binary
+
+  /// Path of the executable under test: `DYNASWIFT_BINARY`, else what the package has built.
+  static let binary = Result { () throws -> String in
+    if let path = ProcessInfo.processInfo.environment["DYNASWIFT_BINARY"], !path.isEmpty {
+      return path
+    }
+    var root = URL(fileURLWithPath: #filePath)
+    for _ in 0..<4 { root.deleteLastPathComponent() }
+    for build in ["release", "debug"] {
+      let path = root.appendingPathComponent(".build/\(build)/dynaswift").path
+      if FileManager.default.isExecutableFile(atPath: path) { return path }
+    }
+    throw Trouble("no dynaswift below \(root.path)/.build: build it, or set DYNASWIFT_BINARY")
+  }
+}
+
+/// A node shared by the tests of a suite, started by the first of them.
+final class SharedNode: Sendable {
+  private let node: @Sendable () throws -> Node
+
+  init(_ environment: [String: String] = [:]) {
+    let started = Once { try Node(environment) }
+    node = { try started.value.get() }
+  }
+
+  func callAsFunction() throws -> Node { try node() }
+}
+
+private final class Once<Value: Sendable>: @unchecked Sendable {
+  private let lock = NSLock()
+  private let make: () throws -> Value
+  private var made: Result<Value, any Error>?
+
+  init(_ make: @escaping () throws -> Value) { self.make = make }
+
+  var value: Result<Value, any Error> {
+    lock.withLock {
+      if let made { return made }
+      let result = Result(catching: make)
+      made = result
+      return result
+    }
+  }
+}
