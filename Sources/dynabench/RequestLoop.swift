@@ -26,6 +26,8 @@ struct RequestLoop<Source: RequestSource & ~Copyable>: ~Copyable {
   var inFlight = 0
   var isExhausted = false
   var lastAnswer: UInt64 = 0
+  /// Connections that ended since the last answer.
+  var fruitless = 0
 
   init(
     to address: Address, shape: LoopShape, source: consuming Source, poller: consuming Poller
@@ -76,11 +78,8 @@ struct RequestLoop<Source: RequestSource & ~Copyable>: ~Copyable {
   // MARK: Time
 
   private mutating func isOver(_ now: UInt64) -> Bool {
-    if connections.count == 0 {
-      result.failure = result.failure ?? "\(address.text) closed all connections"
-      return true
-    }
-    if inFlight == 0, !hasMore(now) || result.failure != nil { return true }
+    if result.failure != nil { return true }
+    if inFlight == 0, !hasMore(now) { return true }
     if now >= pacer.end, now - pacer.end > RequestLoopLimits.graceNanoseconds { return true }
     if now > lastAnswer, now - lastAnswer > RequestLoopLimits.silenceNanoseconds, inFlight > 0 {
       result.failure = "\(address.text) answered nothing for \(RequestLoopLimits.silenceSeconds) s"
@@ -133,6 +132,7 @@ enum RequestLoopLimits {
   /// A node that answers nothing for so long, while it should, is gone.
   static let silenceSeconds: UInt64 = 30
   static let silenceNanoseconds = silenceSeconds * 1_000_000_000
-  /// A node that closes each connection after its answer is not driven for ever.
-  static let reconnectsMax = 10_000
+  /// A node that ends so many connections, beyond one each, without an answer between them will
+  /// not answer the next one either.
+  static let fruitlessMax = 64
 }

@@ -156,6 +156,7 @@ extension RequestLoop where Source: ~Copyable {
     guard let flight = connections[slot].flights.pop() else { return false }
     inFlight -= 1
     lastAnswer = now
+    fruitless = 0
     result.answered += 1
     result.latencies.record(now > flight.due ? now - flight.due : 0)
     result.statuses.count(status)
@@ -210,8 +211,9 @@ extension RequestLoop where Source: ~Copyable {
         result.firstError = "\(source.name(of: flight.tag)): no answer, \(reason)"
       }
     }
-    guard result.reconnects < RequestLoopLimits.reconnectsMax else {
-      result.failure = "\(address.text) ends connections again and again: \(reason)"
+    fruitless += 1
+    guard fruitless <= shape.connections + RequestLoopLimits.fruitlessMax else {
+      result.failure = result.failure ?? "\(address.text): \(reason)"
       return
     }
     do throws(SocketError) {
@@ -220,7 +222,6 @@ extension RequestLoop where Source: ~Copyable {
       advance(fresh)
     } catch {
       result.failure = "\(address.text): \(reason); and then: \(error)"
-      for other in 0..<connections.slotLimit where connections.contains(other) { advance(other) }
     }
   }
 }

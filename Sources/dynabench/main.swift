@@ -11,6 +11,6 @@ case _ where rest.contains("--help") || rest.contains("-h"): Help.run()
 case "get": Get.run(rest)
 case "put": Put.run(rest)
 case "load": Load.run(rest)
-case "sse": Streams.run(rest)
+case "sse": SSE.run(rest)
 case let verb?: Console.fail("there is no verb \(verb); `dynabench help` lists them")
 }

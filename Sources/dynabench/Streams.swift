@@ -1,1 +1,0 @@
-enum Streams { static func run(_ words: [String]) -> Never { Console.fail("sse") } }
