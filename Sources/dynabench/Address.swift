@@ -18,7 +18,8 @@ struct Address {
     var rest = typed[...]
     if rest.lowercased().hasPrefix("https://") {
       throw Mistake(
-        "\(typed): https is not spoken by this version of dynabench; use the http:// address of a node")
+        "\(typed): this version of dynabench speaks no https; give it the http:// address of a node"
+      )
     }
     if rest.lowercased().hasPrefix("http://") { rest = rest.dropFirst(7) }
     if rest.hasSuffix("/") { rest = rest.dropLast() }
@@ -61,7 +62,7 @@ struct Address {
     try Socket.connect(host: host, port: port, timeoutMilliseconds: Self.connectMilliseconds)
   }
 
-  /// Keeps to the address that answered, so that a name is looked up once and not ten thousand times.
+  /// Keeps to the address that answered: a name is looked up once and not ten thousand times.
   mutating func keep(to descriptor: Int32) {
     if let peer = Socket.peer(descriptor) { host = "\(peer.address)" }
   }

@@ -5,7 +5,7 @@ enum Descriptors {
   /// Standard streams, the poller and whatever the shell left open.
   private static let others = 16
 
-  /// Raises the limit of open descriptors to what so many connections need, or says that it is too low.
+  /// Raises the limit of open descriptors as far as it goes; throws where that is not enough.
   static func allow(_ connections: Int) throws(Mistake) {
     let limit = Machine.raiseDescriptorLimit().soft
     guard connections + others <= Int(clamping: limit) else {

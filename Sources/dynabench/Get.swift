@@ -7,7 +7,8 @@ enum Get {
     let options = Options.orFail(
       words, verb: "get",
       taking: [
-        .connections, .pipeline, .seconds, .keys, .table, .token, .user, .secret, .rate, .pid, .json,
+        .connections, .pipeline, .seconds, .keys, .table, .token, .user, .secret, .rate, .pid,
+        .json,
       ])
     let shape = options.shape(connections: 64, pipeline: 1)
     let text = RequestText(
@@ -19,7 +20,8 @@ enum Get {
     var report = Report(
       verb: "get", address: options.address,
       title: "\(options.keys) keys, \(shape.title(rate: options.rate))")
-    report.requests(measurement, noun: "requests")
+    report.requests(measurement.result)
+    report.outcome(measurement)
     report.say(asJSON: options.wantsJSON)
     Verdict.exit(measurement.result)
   }

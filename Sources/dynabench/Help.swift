@@ -8,7 +8,7 @@ enum Help {
 
         dynabench get  [ADDRESS] [options]    read random keys, keep-alive
         dynabench put  [ADDRESS] [options]    write random keys, keep-alive
-        dynabench load [ADDRESS] [options]    write each key once; or, with --file, the lines of a file
+        dynabench load [ADDRESS] [options]    write each key once, or the lines of a file
         dynabench sse  [ADDRESS] [options]    subscribe many streams, publish, time every delivery
         dynabench help
 
@@ -20,7 +20,7 @@ enum Help {
         --token T             the token to send, or
         --user NAME           log in as this user first, who is registered if nobody has the name,
         --secret S              with this secret. put, load and sse need a token or a user
-        --pid PID             the node's process on this machine: its CPU time and memory are reported
+        --pid PID             the node's process on this machine: report its CPU time and memory
         --json                one JSON object instead of text; times in microseconds
 
       get, put
@@ -37,8 +37,8 @@ enum Help {
       load
         --keys N              how many keys to write, from k000000 on (100000)
         --value-bytes N       bytes of each value (100)
-        --file F              write the lines of F instead, each KEY, a tab and the JSON of the value;
-                              - reads standard input. Files up to 1 GiB
+        --file F              write the lines of F instead (- for standard input), up to 1 GiB:
+                              each a key, a tab and the JSON of its value
         --connections N       connections (16)
         --pipeline N          requests in flight on each (16)
         Lines travel side by side: of a key that occurs twice either line may be the last.

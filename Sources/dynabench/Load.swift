@@ -30,8 +30,8 @@ enum Load {
     var report = Report(
       verb: "load", address: options.address,
       title: "values of \(options.valueBytes) bytes, \(shape.title(rate: nil))")
-    report.count("loaded", "loaded", measurement.result.statuses.successes)
-    report.requests(measurement, noun: "records")
+    report.records(measurement.result)
+    report.outcome(measurement)
     report.say(asJSON: options.wantsJSON)
     Verdict.exit(measurement.result)
   }
@@ -52,14 +52,14 @@ enum Load {
     var report = Report(
       verb: "load", address: options.address,
       title: "\(path) (\(Figures.grouped(bytes.count)) bytes), \(shape.title(rate: nil))")
-    report.count("loaded", "loaded", measurement.result.statuses.successes)
+    report.records(measurement.result)
     if let first = malformed.first {
       report.count("malformed", "lines that are no record", malformed.count)
       report.text("first_malformed", "first of them", first)
     }
-    report.requests(measurement, noun: "records")
+    report.outcome(measurement)
     report.say(asJSON: options.wantsJSON)
-    if measurement.result.failure == nil { Verdict.exit(isGood: measurement.result.isGood && malformed.count == 0) }
+    if malformed.count > 0, measurement.result.failure == nil { Verdict.exit(isGood: false) }
     Verdict.exit(measurement.result)
   }
 }

@@ -31,13 +31,21 @@ struct Measurement {
 }
 
 extension Report {
-  /// Requests, latencies, errors, and what they cost the node.
-  ///
-  /// - Parameter noun: what a good answer stands for, such as `records`.
-  mutating func requests(_ measurement: Measurement, noun: String) {
+  /// How many requests were answered, whatever the answer.
+  mutating func requests(_ result: RunResult) {
+    count("answered", "requests", result.answered)
+    rounded("rps", "requests a second", result.perSecond(result.answered))
+  }
+
+  /// How many records the node has taken.
+  mutating func records(_ result: RunResult) {
+    count("loaded", "records", result.statuses.successes)
+    rounded("rps", "records a second", result.perSecond(result.statuses.successes))
+  }
+
+  /// Latencies, errors, and what the run cost the node.
+  mutating func outcome(_ measurement: Measurement) {
     let result = measurement.result
-    count("answered", noun, result.answered)
-    rounded("rps", "\(noun) a second", result.perSecond)
     number("seconds", "seconds", Double(result.elapsedNanoseconds) / 1e9, places: 3)
     latencies(result.latencies)
     count("errors", "errors", result.statuses.errors)

@@ -63,7 +63,8 @@ struct Options {
     guard let text = settings[name] else { return nil }
     guard let number = Int(text), range.contains(number) else {
       Console.fail(
-        "--\(name.rawValue) is \(text); it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        "--\(name.rawValue) is \(text); it must be a whole number "
+          + "from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }

@@ -22,9 +22,10 @@ enum Put {
     var report = Report(
       verb: "put", address: options.address,
       title:
-        "\(options.keys) keys, values of \(options.valueBytes) bytes, \(shape.title(rate: options.rate))"
-    )
-    report.requests(measurement, noun: "requests")
+        "\(options.keys) keys, values of \(options.valueBytes) bytes, "
+        + shape.title(rate: options.rate))
+    report.requests(measurement.result)
+    report.outcome(measurement)
     report.say(asJSON: options.wantsJSON)
     Verdict.exit(measurement.result)
   }

@@ -71,8 +71,10 @@ struct RequestLoop<Source: RequestSource & ~Copyable>: ~Copyable {
         happened(events, to: Int(token))
       }
     }
-    result.elapsedNanoseconds = max(lastAnswer, start + 1) - start
-    giveUpRest(SystemClock.monotonic().nanoseconds)
+    let now = SystemClock.monotonic().nanoseconds
+    giveUpRest(now)
+    let last = result.unfinished == 0 ? lastAnswer : now
+    result.elapsedNanoseconds = max(last, start + 1) - start
   }
 
   // MARK: Time

@@ -161,8 +161,8 @@ extension RequestLoop where Source: ~Copyable {
     result.latencies.record(now > flight.due ? now - flight.due : 0)
     result.statuses.count(status)
     if !StatusTally.isSuccess(status), result.firstError == nil {
-      result.firstError =
-        "\(source.name(of: flight.tag)): status \(status) \(excerpt(connections[slot].body.copied()))"
+      let body = excerpt(connections[slot].body.copied())
+      result.firstError = "\(source.name(of: flight.tag)): status \(status) \(body)"
     }
     connections[slot].settle()
     return true

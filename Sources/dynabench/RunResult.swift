@@ -1,6 +1,6 @@
 /// What became of the requests of a run.
 struct RunResult {
-  /// From the first request to the last answer.
+  /// From the first request to the last answer, or to the end of waiting where some are missing.
   var elapsedNanoseconds: UInt64 = 0
   /// Times of all answered requests, and of those that were given up, as long as they waited.
   var latencies = Histogram()
@@ -21,8 +21,8 @@ struct RunResult {
     failure == nil && statuses.errors == 0 && lost == 0 && unfinished == 0
   }
 
-  var perSecond: Double {
-    elapsedNanoseconds == 0 ? 0 : Double(answered) * 1e9 / Double(elapsedNanoseconds)
+  func perSecond(_ count: Int) -> Double {
+    elapsedNanoseconds == 0 ? 0 : Double(count) * 1e9 / Double(elapsedNanoseconds)
   }
 }
 

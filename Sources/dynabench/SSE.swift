@@ -52,8 +52,8 @@ enum SSE {
     var report = Report(
       verb: "sse", address: options.address,
       title:
-        "\(plan.subscribers) streams, keys: \(plan.spread), \(plan.messages) changes, \(plan.rate) a second"
-    )
+        "\(plan.subscribers) streams on \(plan.spread) key\(plan.spread == 1 ? "" : "s"), "
+        + "\(plan.messages) changes, \(plan.rate) a second")
     report.streams(loop.result)
     if let before, let after, loop.result.delivered > 0 {
       report.number(
