@@ -41,15 +41,22 @@ test: build ## set up, check the floors, run every test and a short fuzz run
 fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_SECONDS=60 each)
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/fuzz.sh
 
-asan: set-up ## run the test suite under AddressSanitizer
+asan: set-up ## run the test suite, and the node that it starts, under AddressSanitizer
 	swift build --build-tests --scratch-path .build-asan --sanitize=address
+	@rm -f .build-asan/report.*
 	DYNASWIFT_BINARY=$(CURDIR)/.build-asan/debug/dynaswift \
+	ASAN_OPTIONS=log_path=$(CURDIR)/.build-asan/report \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/leaks.supp:print_suppressions=0 \
 	  swift test --skip-build --scratch-path .build-asan --sanitize=address $(TESTS) $(BRIEFLY)
+	@! cat .build-asan/report.* 2>/dev/null
 
-tsan: set-up ## run the test suite under ThreadSanitizer
+tsan: set-up ## run the test suite, and the node that it starts, under ThreadSanitizer
 	swift build --build-tests --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN
+	@rm -f .build-tsan/report.*
 	DYNASWIFT_BINARY=$(CURDIR)/.build-tsan/debug/dynaswift \
+	TSAN_OPTIONS=log_path=$(CURDIR)/.build-tsan/report \
 	  swift test --skip-build --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN $(TESTS) $(BRIEFLY)
+	@! cat .build-tsan/report.* 2>/dev/null
 
 format: ## lay out the sources with swift format
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Fuzz
@@ -58,9 +65,9 @@ bench: build ## measure the node beside its peers (ROWS="get put" for some rows;
 	@Benchmarks/run.sh
 
 image docker: ## build the container image, with docker or podman (IMAGE=name)
-	@engine=$$(command -v docker || command -v podman) || \
-	  { echo "make image: neither docker nor podman is installed" >&2; exit 1; }; \
-	case $$engine in *podman) format="--format docker";; *) format=;; esac; \
+	@for engine in docker podman; do "$$engine" info >/dev/null 2>&1 && break || engine=; done; \
+	[ -n "$$engine" ] || { echo "make image: neither docker nor podman answers here" >&2; exit 1; }; \
+	[ "$$engine" = docker ] && format= || format="--format docker"; \
 	"$$engine" build $$format $(IMAGE_FLAGS) -t "$(IMAGE)" .
 
 clean: ## remove what was built; keys, .env and data stay

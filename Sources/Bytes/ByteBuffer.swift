@@ -80,23 +80,33 @@
 
   /// A whole number in decimal digits.
   public mutating func append(decimal number: UInt64) {
-    reserve(20)
-    var digits = 1
-    var power: UInt64 = 10
-    while number >= power {
-      digits += 1
-      let (next, overflow) = power.multipliedReportingOverflow(by: 10)
-      if overflow { break }
-      power = next
-    }
+    let digits = number.decimalDigitCount
+    reserve(digits)
     var rest = number
     var position = tail + digits
-    repeat {
-      position -= 1
-      unsafe storage.unsafelyUnwrapped[position] = UInt8(truncatingIfNeeded: rest % 10) + 0x30
-      rest /= 10
-    } while position > tail
+    while rest >= 100 {
+      let pair = Int(truncatingIfNeeded: rest % 100) * 2
+      rest /= 100
+      position -= 2
+      unsafe storage.unsafelyUnwrapped[position] = Self.digitPairs.utf8Start[pair]
+      unsafe storage.unsafelyUnwrapped[position + 1] = Self.digitPairs.utf8Start[pair + 1]
+    }
+    if rest >= 10 {
+      let pair = Int(truncatingIfNeeded: rest) * 2
+      unsafe storage.unsafelyUnwrapped[position - 2] = Self.digitPairs.utf8Start[pair]
+      unsafe storage.unsafelyUnwrapped[position - 1] = Self.digitPairs.utf8Start[pair + 1]
+    } else {
+      unsafe storage.unsafelyUnwrapped[position - 1] = UInt8(truncatingIfNeeded: rest) + 0x30
+    }
     tail += digits
+  }
+
+  /// 00, 01, 02 … 99: two digits at a time halve the divisions.
+  private static var digitPairs: StaticString {
+    """
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+    """
   }
 
   /// Makes room for `count` more bytes at the back.
@@ -178,4 +188,22 @@
       filled = count
     }
   }
+}
+
+extension UInt64 {
+  /// How many digits the number has in decimal; 1 for 0.
+  public var decimalDigitCount: Int {
+    // A power of two is 0.30103 (1233 / 4096) powers of ten: right, or one too few.
+    let bits = 64 - (self | 1).leadingZeroBitCount
+    let estimate = (bits &* 1233) >> 12
+    return self < Self.powersOfTen[estimate] ? estimate : estimate + 1
+  }
+
+  /// 10⁰ … 10¹⁹, but 0 in the first place: a number of no bits has one digit all the same.
+  private static let powersOfTen: [20 of UInt64] = [
+    0, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
+    10_000_000_000, 100_000_000_000, 1_000_000_000_000, 10_000_000_000_000,
+    100_000_000_000_000, 1_000_000_000_000_000, 10_000_000_000_000_000,
+    100_000_000_000_000_000, 1_000_000_000_000_000_000, 10_000_000_000_000_000_000,
+  ]
 }

@@ -97,9 +97,20 @@ struct LogScan: ~Copyable {
       throw RecoveryError.damaged(
         segment: name, offset: offset, detail: "a frame is not whole, and was durable")
     }
-    if tail.byteCount > 0 {
-      report.torn = RecoveryReport.Torn(segment: name, offset: offset, bytes: tail.byteCount)
+    let bytes = max(tail.byteCount, strayBytes(segment, from: offset))
+    if bytes > 0 {
+      report.torn = RecoveryReport.Torn(segment: name, offset: offset, bytes: bytes)
     }
+  }
+
+  /// Bytes behind the last frame that are not the zeros which a writer leaves there.
+  private func strayBytes(_ segment: Span<UInt8>, from offset: Int) -> Int {
+    var count = 0
+    for index in offset..<min(offset + LogSegment.endMarkBytes, segment.count)
+    where segment[index] != 0 {
+      count = index + 1 - offset
+    }
+    return count
   }
 
   /// Appends a segment with the same number, a new salt, and those frames that the checkpoint does

@@ -9,6 +9,8 @@ struct LogSegment: Equatable, Sendable {
   static let magic: StaticString = "DYNALOG1"
   static let headerBytes = 128
   static let copyOffset = 512
+  /// Zeros that a writer leaves behind the last frame, as far as the file goes.
+  static let endMarkBytes = 64
   static let framesOffset = 1024
   static let saltBytes = 32
 

@@ -24,6 +24,7 @@ final class OpenSegment<File: DiskFile> {
     size = spare.size
     var bytes = ByteBuffer(capacity: LogSegment.framesOffset)
     header.encode(into: &bytes)
+    Self.appendEndMark(to: &bytes, room: size - bytes.count)
     try file.write(bytes.span, at: 0)
   }
 
@@ -44,9 +45,17 @@ final class OpenSegment<File: DiskFile> {
       into: &buffer)
     frames += 1
     isDirty = true
+    let count = buffer.count
+    Self.appendEndMark(to: &buffer, room: size - end - count)
     try file.write(buffer.span, at: UInt64(end))
-    end += buffer.count
+    end += count
     size = max(size, end)
+  }
+
+  /// Zeros behind what is written, as far as the file goes: a recycled segment has old bytes there,
+  /// and what recovery finds behind the last frame must be nothing, or the sign of a torn write.
+  private static func appendEndMark(to bytes: inout ByteBuffer, room: Int) {
+    for _ in 0..<max(0, min(LogSegment.endMarkBytes, room)) { bytes.append(0) }
   }
 
   func sync() throws(DiskError) {

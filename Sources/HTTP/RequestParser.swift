@@ -185,6 +185,7 @@ public struct RequestParser: Sendable {
     let start = Int(partStart)
     let last = min(end, start + 10)
     var index = Int(scanned)
+    if index == start, last == start + 10, saysVersion11(bytes, start) { index = last }
     while index < last {
       let byte = bytes[index]
       switch index - start {
@@ -206,6 +207,17 @@ public struct RequestParser: Sendable {
     request.minorVersion = bytes[start + 7] == 0x30 ? 0 : 1
     try request.resolveTarget(bytes)
     return true
+  }
+
+  /// Whether `HTTP/1.1` and the end of the line stand there: what nearly every request says.
+  @inline(__always)
+  private func saysVersion11(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
+    let raw = unsafe bytes.bytes
+    // The caller has seen that ten bytes are there; every bit pattern is a number.
+    let name = unsafe raw.unsafeLoadUnaligned(fromByteOffset: start, as: UInt64.self)
+    let lineEnd = unsafe raw.unsafeLoadUnaligned(fromByteOffset: start + 8, as: UInt16.self)
+    return UInt64(littleEndian: name) == 0x312e_312f_5054_5448
+      && UInt16(littleEndian: lineEnd) == 0x0a0d
   }
 
   private static func refusal(ofMethodByte byte: UInt8, isFirst: Bool) -> Refusal {

@@ -8,8 +8,11 @@ import Synchronization
 
 /// How other threads reach the checkpoint thread.
 final class CheckpointGate: Sendable {
-  private let waiter = Waiter()
+  private let waiter: Waiter
   private let closing = Atomic<Bool>(false)
+
+  /// - Parameter waiter: what the thread sleeps on, shared with who has reason to wake it.
+  init(waiter: Waiter) { self.waiter = waiter }
 
   var isClosing: Bool { closing.load(ordering: .acquiring) }
 
@@ -66,7 +69,7 @@ struct CheckpointThread: ~Copyable {
       let now = SystemClock.monotonic()
       let isOld = now.milliseconds(since: lastCheckpoint) >= Self.checkpointMilliseconds
       let isLong = log.segmentBytes >= Self.logBytesMax
-      if isOld || isLong || !log.acceptsWrites { checkpoint(now) }
+      if isOld || isLong || log.isCrowded { checkpoint(now) }
       let isDue = now.milliseconds(since: lastSnapshot) >= snapshotMilliseconds
       if isDue || snapshots.isRequested {
         lastSnapshot = now

@@ -36,6 +36,7 @@ final class CommitLog: Sendable {
   private let isLow = Atomic<Bool>(false)
   private let recyclable = Atomic<UInt64>(0)
   private let segments = Atomic<Int>(0)
+  private let crowded = Atomic<Bool>(false)
   private let closing = Atomic<Bool>(false)
   private let emptied = Atomic<Bool>(false)
   private let thread = Waiter()
@@ -99,6 +100,12 @@ final class CommitLog: Sendable {
 
   // MARK: The checkpoint's side
 
+  /// Whether the log takes so much of a small disk that only a checkpoint makes room.
+  var isCrowded: Bool { crowded.load(ordering: .relaxed) }
+
+  /// Wakes the checkpoint thread where the log is crowded.
+  let checkpoint = Waiter()
+
   /// Bytes of the segments on disk.
   var segmentBytes: Int { segments.load(ordering: .relaxed) }
 
@@ -126,7 +133,12 @@ final class CommitLog: Sendable {
     return position == 0 ? nil : position
   }
 
-  func report(segmentBytes: Int) { segments.store(segmentBytes, ordering: .relaxed) }
+  func report(segmentBytes: Int, isCrowded: Bool) {
+    segments.store(segmentBytes, ordering: .relaxed)
+    guard isCrowded != crowded.load(ordering: .relaxed) else { return }
+    crowded.store(isCrowded, ordering: .relaxed)
+    if isCrowded { checkpoint.notify() }
+  }
 
   /// Sleeps until there is something to write, or `milliseconds` have gone by.
   func waitForWork(milliseconds: UInt64) { _ = thread.wait(milliseconds: milliseconds) }

@@ -113,30 +113,32 @@ struct DataLoop: ~Copyable {
 
   /// Turns until the node has drained.
   mutating func run() {
-    while !hasDrained {
-      let timeout = sleepMilliseconds()
-      let count = poller.wait(timeoutMilliseconds: timeout)
-      now = SystemClock.monotonic()
-      for index in 0..<count {
-        let (token, events) = poller[index]
-        switch token {
-        case Self.listenerToken: acceptConnections()
-        case Self.wakeupToken: gate.wakeup.drain()
-        default: happened(events, to: token)
-        }
-      }
-      readMailbox()
-      runRunnable()
-      kickLog()
-      settle()
-      kickLog()
-      expireDeadlines()
-    }
+    while !hasDrained { turn(milliseconds: sleepMilliseconds()) }
     closeEverything()
   }
 
+  /// One turn: waits for events, at most so long (-1: for ever), and does what they ask for.
+  mutating func turn(milliseconds: Int32) {
+    let count = poller.wait(timeoutMilliseconds: milliseconds)
+    now = SystemClock.monotonic()
+    for index in 0..<count {
+      let (token, events) = poller[index]
+      switch token {
+      case Self.listenerToken: acceptConnections()
+      case Self.wakeupToken: gate.wakeup.drain()
+      default: happened(events, to: token)
+      }
+    }
+    readMailbox()
+    runRunnable()
+    kickLog()
+    settle()
+    kickLog()
+    expireDeadlines()
+  }
+
   /// How long the next wait may last: not at all while there is work, else until a deadline is near.
-  private mutating func sleepMilliseconds() -> Int32 {
+  mutating func sleepMilliseconds() -> Int32 {
     if !runnable.isEmpty { return 0 }
     if !commits.isEmpty || !events.isEmpty {
       gate.waitForCommit()

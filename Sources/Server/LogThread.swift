@@ -17,10 +17,13 @@ struct LogThread: ~Copyable {
   private var unsyncedSince: Instant?
   private var roomCheckedAt = Instant(nanoseconds: 0)
   private var diskIsLow = false
+  /// The node stops and the disk has no room: what was admitted and never told of is let go.
+  private var isAbandoned = false
   /// A segment could not be made: nothing is admitted beyond what is reserved.
   private var isOutOfSpace = false
   /// What may be admitted beyond what is reserved.
   private var spareBytes = 0
+  private var freeBytes = Int.max / 2
   private var isCertified = true
 
   /// `interval`: what is lost at a power failure is not older.
@@ -30,6 +33,8 @@ struct LogThread: ~Copyable {
   /// system need the rest to get out of it again.
   private static let lowBytesMax: UInt64 = 16 << 20
 
+  /// Of the room that it could have, the log takes a quarter before a checkpoint empties it.
+  private static let logShare = 4
   /// A batch is held in memory while the disk makes room for it.
   private static let spareBytesMax: UInt64 = 64 << 20
 
@@ -55,6 +60,7 @@ struct LogThread: ~Copyable {
         let hasClosed = log.isClosing
         try checkRoom()
         let wrote = try commit()
+        if isAbandoned { return try writer.close(deleteAll: false) }
         try syncIfDue()
         let isPrepared = try prepare()
         try recycle()
@@ -119,7 +125,7 @@ struct LogThread: ~Copyable {
         isOutOfSpace = true
         admit()
         // Nobody was promised anything yet: a node that stops lets them go.
-        if log.isClosing { return }
+        if log.isClosing { return isAbandoned = true }
         log.waitForWork(milliseconds: Self.roomCheckMilliseconds)
         try recycle()
       }
@@ -159,7 +165,7 @@ struct LogThread: ~Copyable {
   private mutating func prepare() throws(LogError) -> Bool {
     if diskIsLow { return true }
     let state = try writer.prepareStep()
-    log.report(segmentBytes: writer.segmentBytes)
+    report()
     switch state {
     case .working: return false
     case .ready: isOutOfSpace = false
@@ -172,8 +178,15 @@ struct LogThread: ~Copyable {
   private mutating func recycle() throws(LogError) {
     guard let position = log.takeRecyclable() else { return }
     try writer.recycle(through: position)
-    log.report(segmentBytes: writer.segmentBytes)
+    report()
     admit()
+  }
+
+  /// Tells how long the log is, and asks for a checkpoint where it has come to fill a small disk.
+  private func report() {
+    let bytes = writer.segmentBytes
+    log.report(
+      segmentBytes: bytes, isCrowded: isOutOfSpace || bytes > (freeBytes + bytes) / Self.logShare)
   }
 
   private mutating func checkRoom() throws(LogError) {
@@ -187,6 +200,7 @@ struct LogThread: ~Copyable {
     }
     let (free, total): (UInt64, UInt64)
     do throws(DiskError) { (free, total) = try disk.freeBytes() } catch { throw .disk(error) }
+    freeBytes = Int(clamping: free)
     let lowBytes = min(total / 50, Self.lowBytesMax)
     spareBytes = free < lowBytes ? 0 : Int(min((free - lowBytes) / 4, Self.spareBytesMax))
     let isLow = free < lowBytes

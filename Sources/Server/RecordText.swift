@@ -9,7 +9,8 @@ enum RecordText {
   static func count(
     value: Span<UInt8>, version: UInt64, milliseconds: UInt64, owner: Span<UInt8>
   ) -> Int {
-    43 + value.count + digits(version) + digits(milliseconds) + quotedCount(owner)
+    43 + value.count + version.decimalDigitCount + milliseconds.decimalDigitCount
+      + quotedCount(owner)
   }
 
   static func count(_ record: RecordView, owner: Span<UInt8>) -> Int {
@@ -63,18 +64,6 @@ enum RecordText {
   private static func number(_ hex: Span<UInt8>) -> UInt64? {
     guard let bytes = Hex.decode(hex) else { return nil }
     return bytes.reduce(0) { $0 << 8 | UInt64($1) }
-  }
-
-  private static func digits(_ number: UInt64) -> Int {
-    var digits = 1
-    var power: UInt64 = 10
-    while number >= power {
-      digits += 1
-      let (next, overflow) = power.multipliedReportingOverflow(by: 10)
-      if overflow { break }
-      power = next
-    }
-    return digits
   }
 
   /// Names are nearly always plain: those are quoted as they are, the rest by the JSON writer.

@@ -102,7 +102,7 @@ extension DataLoop {
 
   /// Answers a message that is not a request, behind the answers of this turn, and hangs up.
   mutating func refuseInTurn(_ slot: Int, _ refusal: Refusal) {
-    fail(slot, ReplyStyle(), refusal.status, "\(refusal.message)")
+    fail(slot, ReplyStyle(), refusal.status, explain(refusal))
   }
 
   /// Refuses a connection outside its turn.
@@ -115,9 +115,21 @@ extension DataLoop {
     if finishTurn(slot) { drive(slot) }
   }
 
-  var bodyTooLong: Refusal {
-    Refusal(413, "the body is longer than this node accepts (DYNA_LIMIT_BODY_BYTES, 8 MiB unless changed)")
+  /// The parser knows what was too long; how long it may be here is this node's to say.
+  private func explain(_ refusal: Refusal) -> String {
+    switch refusal.status {
+    case 413:
+      "the body is longer than \(limits.bodyBytesMax) bytes (DYNA_LIMIT_BODY_BYTES)"
+    case 431:
+      """
+      \(refusal.message) (here: \(limits.headBytesMax) bytes, DYNA_LIMIT_HEAD_BYTES; \
+      \(limits.headerFieldsMax) fields, DYNA_LIMIT_HEADER_FIELDS)
+      """
+    default: "\(refusal.message)"
+    }
   }
+
+  var bodyTooLong: Refusal { Refusal(413, "the body is too long") }
 
   var tooManyBodies: Refusal {
     Refusal(503, "too many bodies are on their way: try again in a moment")

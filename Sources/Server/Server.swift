@@ -138,6 +138,7 @@ public enum Server {
       LogField("data", storage.directory), LogField("durability", configuration.durability.rawValue),
       LogField("loops", "\(gates.count)"), LogField("records", "\(report.records)"),
       LogField("log_entries", "\(report.logEntries)"), LogField("load_ms", "\(report.milliseconds)"))
+    Machine.releaseStartupCode()
     try threads.wait(node)
   }
 
@@ -167,7 +168,7 @@ public enum Server {
       throw StorageError(message: "\(error)", code: .diskFailed)
     }
     let log = Handover(logThread)
-    let gate = CheckpointGate()
+    let gate = CheckpointGate(waiter: node.database.log.checkpoint)
     let checkpoint = Handover(
       CheckpointThread(
         gate: gate, database: node.database, checkpointer: checkpointer, position: position,

@@ -80,24 +80,24 @@ extension DataLoop {
   mutating func deliver(_ event: EventFrame) {
     guard let group = streams.find(event) else { return }
     // From the back: a stream that fails is closed, and the last one takes its place.
+    let bytes = event.bytes
     var position = group.slots.count - 1
     while position >= 0 {
-      if position < group.slots.count { deliver(event, to: Int(group.slots[position])) }
+      if position < group.slots.count { deliver(event, bytes.span, to: Int(group.slots[position])) }
       position -= 1
     }
   }
 
-  private mutating func deliver(_ event: EventFrame, to slot: Int) {
+  private mutating func deliver(_ event: EventFrame, _ bytes: Span<UInt8>, to slot: Int) {
     guard let stream = connections[slot].stream else { return }
     // The key may have come to belong to another user since the stream began.
     if let reader = stream.reader, reader != event.owner { return }
     guard connections[slot].phase == .streaming, connections[slot].output.isEmpty,
       stream.backlog.isEmpty
     else { return stream.enqueue(event) }
-    let bytes = event.bytes
-    switch Socket.write(connections[slot].descriptor, bytes.span) {
+    switch Socket.write(connections[slot].descriptor, bytes) {
     case .bytes(let count):
-      if count < event.bytes.count { stream.enqueue(event, sent: count) }
+      if count < bytes.count { stream.enqueue(event, sent: count) }
       deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
     case .wouldBlock: stream.enqueue(event)
     case .failed: close(slot)
