@@ -11,11 +11,11 @@ struct DurabilityTests {
     let node = try Node()
     let journals = (0..<6).map { Journal(writer: $0) }
     for round in 0..<8 {
-      let target = node
+      let (target, process) = (node, node.process)
       Thread.detachNewThread {
         // Not a fixed time: the crash comes when the writers have got somewhere.
         _ = eventually(within: 20) { journals.allSatisfy { $0.progress >= (round + 1) * 40 } }
-        target.signal(SIGKILL)
+        process.signal(SIGKILL)
       }
       try inParallel(journals.count) { index in journals[index].write(to: target) }
       _ = try node.process.waitForExit()
@@ -118,6 +118,24 @@ struct DurabilityTests {
     try node.start()
     #expect(try Client(node).send("GET", "/t/store").body == before)
     try node.stop()
+  }
+
+  @Test("a crash during the very first start leaves nothing that the next one stumbles over")
+  func killedAtFirstStart() throws {
+    for round in 0..<12 {
+      let directory = try TemporaryDirectory()
+      let environment = try Node.environment([:], directory)
+      let first = try Node.process(["127.0.0.1:0"], environment, in: directory)
+      _ = eventually(within: Double(round) * 0.003) { false }
+      first.signal(SIGKILL)
+      _ = try first.waitForExit()
+      let node = try Node(in: directory)
+      try Client(node, as: "alice").store("t", "k", "1")
+      try node.kill()
+      try node.start()
+      #expect(try Client(node).get("t", "k").record().value == "1")
+      try node.stop()
+    }
   }
 
   @Test(
@@ -392,80 +410,5 @@ struct DurabilityTests {
   /// The log's segments below the data directory, oldest first.
   private func logSegments(_ node: Node) -> [String] {
     node.directory.files().filter { $0.hasPrefix("data/") && $0.hasSuffix(".log") }
-  }
-}
-
-/// What one writer has been told is kept: it writes, deletes and creates users until the node dies,
-/// and later compares.
-private final class Journal: @unchecked Sendable {
-  private let writer: Int
-  private let lock = NSLock()
-  private var count = 0
-  /// The last acknowledged state of each key; nil is deleted.
-  private var acknowledged: [String: Record?] = [:]
-  /// Keys whose last request was sent but not answered: either state is right.
-  private var open: [String: ByteText] = [:]
-  private var users: [String] = []
-
-  init(writer: Int) { self.writer = writer }
-
-  /// Acknowledged changes so far.
-  var progress: Int { lock.withLock { count } }
-
-  /// Sends changes until the connection breaks.
-  func write(to node: Node) {
-    let client = Client(node, as: "writer\(writer)")
-    var number = progress
-    while true {
-      number += 1
-      let key = "w\(writer)-\(number % 25)"
-      let value = ByteText("{\"n\":\(number)}")
-      do {
-        if number % 60 == 7 {
-          let user = "user\(writer)-\(number)"
-          guard try client.login(user, "s").status == 200 else { return }
-          users.append(user)
-        } else if number % 7 == 3, case .some(.some) = acknowledged[key] {
-          open[key] = "deleted"
-          guard try client.delete("t", key).status == 200 else { return }
-          acknowledged[key] = .some(nil)
-        } else {
-          open[key] = value
-          acknowledged[key] = try client.store("t", key, value)
-        }
-        open[key] = nil
-        lock.withLock { count += 1 }
-      } catch {
-        return
-      }
-    }
-  }
-
-  /// Compares with what the node serves after a restart.
-  func check(_ client: Client) throws {
-    for (key, state) in acknowledged {
-      let response = try client.get("t", key)
-      let found = response.status == 200 ? try response.record() : nil
-      if let unanswered = open[key] {
-        let applied = unanswered == "deleted" ? found == nil : found?.value == unanswered
-        if applied {
-          if let before = state, let found {
-            guard found.version > before.version else { throw Trouble("\(key) went back") }
-          }
-          acknowledged[key] = found
-          continue
-        }
-      }
-      guard found == state else {
-        throw Trouble(
-          "\(key): \(String(describing: found)), acknowledged \(String(describing: state))")
-      }
-    }
-    open = [:]
-    for user in users {
-      guard try client.authenticate(user, #"{"secret":"s","register":true}"#).status == 400 else {
-        throw Trouble("user \(user) is gone")
-      }
-    }
   }
 }

@@ -8,7 +8,8 @@ final class Node: @unchecked Sendable {
   let directory: TemporaryDirectory
   private let environment: [String: String]
   private let arguments: [String]
-  private let launcher: [String]
+  /// A command in front of the binary for the next start; it must become the binary (`exec`).
+  var launcher: [String]
   private(set) var process: ChildProcess
   private(set) var port: UInt16
 

@@ -1,0 +1,135 @@
+import Foundation
+import Testing
+
+/// The crash points of the design, on real files: the node dies at its n-th call of each kind, or
+/// the disk fails there.
+@Suite(
+  "Crash points", .blocking,
+  .enabled(if: SystemCalls.canBeTampered, Comment(rawValue: SystemCalls.whyNot)))
+struct CrashPointTests {
+  /// Calls that change what is on the disk.
+  private static let calls = [
+    "pwrite64", "fdatasync", "fsync", "renameat", "unlinkat", "ftruncate", "openat", "rename",
+    "unlink",
+  ]
+
+  @Test(
+    "killed at the n-th call while it writes, it has everything that was acknowledged",
+    arguments: ["pwrite64", "fdatasync", "fsync", "renameat", "rename", "openat"])
+  func whileWriting(call: String) throws {
+    let node = try Node()
+    let journals = (0..<3).map { Journal(writer: $0) }
+    for count in [3, 17, 40] {
+      try node.stop()
+      node.launcher = SystemCalls.tampering("\(call):signal=KILL:when=\(count)")
+      // It may die before it listens: then the start is what was cut off.
+      if (try? node.start()) != nil {
+        let started = node
+        let process = node.process
+        let goal = journals.map(\.progress).max()! + 60
+        Thread.detachNewThread {
+          _ = eventually(within: 20) { journals.allSatisfy { $0.progress >= goal } }
+          process.signal(SIGKILL)
+        }
+        try inParallel(journals.count) { journals[$0].write(to: started) }
+      }
+      #expect(try node.process.waitForExit() == 128 + SIGKILL)
+      node.launcher = []
+      try node.start()
+      for journal in journals { try journal.check(Client(node)) }
+    }
+    try node.stop()
+  }
+
+  @Test(
+    "killed at the n-th call while it stops, checkpoint and all, it has everything",
+    arguments: calls)
+  func whileStopping(call: String) throws {
+    let node = try Node()
+    let journal = Journal(writer: 0)
+    for count in [1, 2, 3, 5, 9, 14] {
+      try node.stop()
+      // Which call is the one depends on the thread: each counts its own.
+      node.launcher = SystemCalls.tampering("\(call):signal=KILL:when=\(count + 20)+")
+      if (try? node.start()) != nil {
+        journal.write(to: node, changes: 25)
+        node.signal(SIGTERM)
+      }
+      _ = try node.process.waitForExit()
+      node.launcher = []
+      try node.start()
+      try journal.check(Client(node))
+      try Client(node, as: "alice").store("own", "k", "\(count)")
+    }
+    #expect(journal.progress >= 25)
+    try node.stop()
+  }
+
+  @Test(
+    "killed at the n-th call of its very first start, it starts anew and works", arguments: calls)
+  func firstStart(call: String) throws {
+    for count in [1, 2, 3, 4, 6, 9] {
+      let directory = try TemporaryDirectory()
+      let environment = try Node.environment([:], directory)
+      let first = try Node.process(
+        ["127.0.0.1:0"], environment, in: directory,
+        launcher: SystemCalls.tampering("\(call):signal=KILL:when=\(count)"))
+      _ = try? first.waitForErrorOutput(.in(seconds: 20)) { Node.address(in: $0) }
+      first.signal(SIGKILL)
+      _ = try first.waitForExit()
+      let node = try Node(in: directory)
+      try Client(node, as: "alice").store("t", "k", "1")
+      try node.kill()
+      try node.start()
+      #expect(try Client(node).get("t", "k").record().value == "1", "\(call), \(count)")
+      try node.stop()
+    }
+  }
+
+  @Test("a write is answered, and its event sent, only when the disk has it")
+  func acknowledgedAfterSync() throws {
+    for (durability, waits) in [("sync", true), ("os", false)] {
+      let node = try Node(["DYNA_DURABILITY": durability])
+      try node.stop()
+      node.launcher = SystemCalls.tampering("fdatasync:delay_enter=700000")
+      try node.start()
+      let client = Client(node, as: "alice")
+      let stream = try EventStream(node, "/t/subscribe/k")
+      // Room for the log is made with syncs of its own: the quickest of some writes counts.
+      let times = try (0..<8).map { index in
+        try seconds { try client.store("t", "k", "\(index)") }
+      }
+      let quickest = times.min()!
+      #expect(waits ? quickest > 0.65 : quickest < 0.65, "\(durability): \(times)")
+      _ = try stream.event()
+      try node.kill()
+    }
+  }
+
+  @Test(
+    "when a sync fails the node stops: nothing more is acknowledged, nothing acknowledged lost",
+    arguments: ["fdatasync:error=EIO", "pwrite64:error=EIO", "fdatasync:error=ENOSPC"])
+  func failedSync(injection: String) throws {
+    let node = try Node()
+    let journal = Journal(writer: 0)
+    journal.write(to: node, changes: 20)
+    try node.stop()
+    node.launcher = SystemCalls.tampering("\(injection):when=30+")
+    if (try? node.start()) != nil {
+      let started = node.process
+      Thread.detachNewThread {
+        _ = try? started.waitForExit(.in(seconds: 15))
+        started.signal(SIGKILL)
+      }
+      journal.write(to: node)
+    }
+    let status = try node.process.waitForExit()
+    #expect(status > 0 && status < 128, "exit code \(status)")
+    #expect(node.log.contains("ERROR"), "\(node.log.suffix(300))")
+    node.launcher = []
+    try node.start()
+    try journal.check(Client(node))
+    try Client(node, as: "alice").store("t", "after", "1")
+    try node.stop()
+  }
+}
