@@ -154,3 +154,8 @@ struct Stored: Equatable {
       sequence: record.sequence)
   }
 }
+
+extension World {
+  /// The number of a table's name.
+  func id(_ table: String) -> TableID? { database.tables.intern(utf8(table).span) }
+}
