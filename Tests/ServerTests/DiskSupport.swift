@@ -72,15 +72,20 @@ struct StartedNode: ~Copyable {
   /// The checkpointer, for who runs it to its end.
   mutating func takeCheckpointer() throws -> Checkpointer { ownCheckpointer.take()! }
 
+  /// The log, which goes on behind what was recovered.
+  func makeWriter(_ options: LogOptions = LogOptions()) -> sending LogWriter<FileDisk> {
+    LogWriter(
+      disk: storage.disk, keyring: storage.keyring, identity: storage.identity,
+      recovered: recovered, options: options)
+  }
+
   /// Takes the place of the log thread: makes everything appended durable and tells of it.
   mutating func commitToLog() throws {
     var log: LogWriter<FileDisk>
     if let open = writer.take() {
       log = open
     } else {
-      log = LogWriter(
-        disk: storage.disk, keyring: storage.keyring, identity: storage.identity,
-        recovered: recovered, options: LogOptions(segmentBytes: 256 << 10))
+      log = makeWriter(LogOptions(segmentBytes: 256 << 10))
     }
     var entries = ByteBuffer()
     let (first, count) = world.database.log.take(into: &entries)
