@@ -10,7 +10,7 @@ import Store
 struct Checkpointer: ~Copyable {
   let database: Database
   private let keyring: Keyring
-  private var store: SQLiteCheckpoint
+  private(set) var store: SQLiteCheckpoint
   /// Blocks of one shard that are to be written, their shard, and its block bits when they were taken.
   private var dirty: [UInt32] = []
   private var dirtyShard = 0
