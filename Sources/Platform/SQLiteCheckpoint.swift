@@ -115,7 +115,7 @@ public struct SQLiteCheckpoint: ~Copyable, @unchecked Sendable, CheckpointStore 
     try connection.execute("PRAGMA journal_mode = WAL")
     try connection.execute("PRAGMA synchronous = FULL")
     try connection.execute("PRAGMA mmap_size = 0")
-    try connection.execute("PRAGMA wal_autocheckpoint = 1000")
+    try connection.execute("PRAGMA wal_autocheckpoint=512")
     // A large transaction leaves a large log, which is cut back to this when it is next reset.
     try connection.execute("PRAGMA journal_size_limit = 16777216")
     // 2 MiB: every block is read once and written once in a while, there is nothing to keep.

@@ -31,6 +31,7 @@ struct CheckpointThread: ~Copyable {
   private let database: Database
   private let log: CommitLog
   private let snapshots: Snapshots
+  private let reserve: Reserve
   private let snapshotMilliseconds: UInt64
   private let logger: Logger
   private var checkpointer: Checkpointer
@@ -50,13 +51,14 @@ struct CheckpointThread: ~Copyable {
   /// - Parameter position: up to where storage.db holds the log already.
   init(
     gate: CheckpointGate, database: Database, checkpointer: consuming Checkpointer,
-    position: UInt64, snapshots: Snapshots, snapshotMinutes: UInt64, logger: Logger
+    position: UInt64, snapshots: Snapshots, reserve: Reserve, snapshotMinutes: UInt64, logger: Logger
   ) {
     self.gate = gate
     self.database = database
     log = database.log
     self.checkpointer = checkpointer
     self.snapshots = snapshots
+    self.reserve = reserve
     snapshotMilliseconds = snapshotMinutes * 60_000
     self.logger = logger
     lastPosition = position
@@ -64,6 +66,9 @@ struct CheckpointThread: ~Copyable {
 
   /// Works until the gate closes, then ends the log: empty if all of it is in the last checkpoint.
   consuming func run() {
+    // What the file holds already may have been left in the log by a stop that had no room.
+    log.recycle(through: lastPosition)
+    reserve.restore()
     while !gate.isClosing {
       gate.wait(milliseconds: Self.pollMilliseconds)
       let now = SystemClock.monotonic()
@@ -84,9 +89,13 @@ struct CheckpointThread: ~Copyable {
     guard log.appended != lastPosition else { return }
     let gate = gate
     switch write(until: { gate.isClosing }) {
-    case .finished(let position): log.recycle(through: position)
+    case .finished(let position):
+      log.recycle(through: position)
+      reserve.restore()
     case .interrupted: break
     case .outOfSpace:
+      // What is kept for this is given up; the next run, in a moment, may find it enough.
+      reserve.release()
       logger.warn("no room for a checkpoint, the log keeps what it has")
     }
   }
@@ -133,6 +142,7 @@ struct CheckpointThread: ~Copyable {
   }
 
   private consuming func finish() {
+    reserve.release()
     let deadline = SystemClock.monotonic().advanced(byMilliseconds: Limits.lastCheckpointMilliseconds)
     var isWhole = log.appended == lastPosition
     if !isWhole, case .finished(let position) = write(until: { SystemClock.monotonic() >= deadline }) {

@@ -10,7 +10,7 @@ import Store
 struct Checkpointer: ~Copyable {
   let database: Database
   private let keyring: Keyring
-  private var store: SQLiteCheckpoint
+  private(set) var store: SQLiteCheckpoint
   /// Blocks of one shard that are to be written, their shard, and its block bits when they were taken.
   private var dirty: [UInt32] = []
   private var dirtyShard = 0
@@ -27,7 +27,7 @@ struct Checkpointer: ~Copyable {
   }
 
   /// A transaction ends with the shard that brings it to so many rows.
-  private static let rowsPerTransaction = 1_000
+  private static let rowsPerTransaction = 256
   static let appliedKey = "applied_lsn"
 
   init(database: Database, keyring: Keyring, store: consuming SQLiteCheckpoint) {
@@ -64,8 +64,7 @@ struct Checkpointer: ~Copyable {
         }
       }
       if !isOpen { try store.begin() }
-      var meta = ByteBuffer()
-      meta.appendUInt64(position)
+      let meta = ByteBuffer.position(position)
       try store.setMeta(Self.appliedKey, meta.span)
       try endTransaction()
       return .finished(position)
@@ -137,6 +136,15 @@ struct Checkpointer: ~Copyable {
       pending.append((dirtyShard, block))
     }
     dirty.removeAll(keepingCapacity: true)
+  }
+}
+
+extension ByteBuffer {
+  /// A log position as storage.db keeps it.
+  static func position(_ position: UInt64) -> ByteBuffer {
+    var bytes = ByteBuffer()
+    bytes.appendUInt64(position)
+    return bytes
   }
 }
 

@@ -172,7 +172,7 @@ public enum Server {
     let checkpoint = Handover(
       CheckpointThread(
         gate: gate, database: node.database, checkpointer: checkpointer, position: position,
-        snapshots: snapshots, snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
+        snapshots: snapshots, reserve: Reserve(disk: storage.disk), snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
     let passwords = Handover(
       PasswordThread(
         queue: node.passwords, database: node.database, gates: node.gates,

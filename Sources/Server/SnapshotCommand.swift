@@ -75,9 +75,8 @@ public struct SnapshotCommand {
       throw StorageError(message: "\(dataDirectory) is no data directory", code: .cannotStart)
     }
     let before = try names()
-    if isInUse() {
-      try askNode()
-    } else {
+    // A node that stops before it got to it leaves the directory free.
+    if !(try askNode()) {
       let storage = try Storage.open(dataDirectory, keyEncryptionKey: try key())
       let database = try load(storage)
       let snapshots = try Snapshots(
@@ -105,7 +104,9 @@ public struct SnapshotCommand {
     }
   }
 
-  private func askNode() throws(StorageError) {
+  /// - Returns: false where no node runs.
+  private func askNode() throws(StorageError) -> Bool {
+    guard isInUse() else { return false }
     let directory = dataDirectory + "/snapshots"
     do {
       let disk = try FileDisk(path: directory)
@@ -119,7 +120,12 @@ public struct SnapshotCommand {
           throw StorageError(message: "the node did not answer in time", code: .cannotStart)
         }
         _ = pause.wait(milliseconds: 20)
+        if !isInUse() {
+          try disk.remove(Snapshots.requestName)
+          return false
+        }
       }
+      return true
     } catch let error as StorageError {
       throw error
     } catch {

@@ -38,7 +38,9 @@ struct Storage: ~Copyable {
       try Machine.makeDirectories(directory)
       let lock = try DirectoryLock(directory: directory)
       let disk = try FileDisk(path: directory)
+      Reserve(disk: disk).release()
       let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
+      if !(try disk.names().contains(NodeIdentity.fileName)) { try makeCheckpoint(directory) }
       let identity = try NodeIdentity.open(disk)
       return Storage(
         directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
@@ -58,13 +60,30 @@ struct Storage: ~Copyable {
     self.lock = lock
   }
 
+  /// The first storage.db of a directory, before node.json says that there is one: from then on
+  /// a file without a position is a file that was lost.
+  private static func makeCheckpoint(_ directory: String) throws(CheckpointStoreError) {
+    let checkpoint = try SQLiteCheckpoint(path: directory + fileName)
+    try checkpoint.begin()
+    let position = ByteBuffer.position(0)
+    try checkpoint.setMeta(Checkpointer.appliedKey, position.span)
+    try checkpoint.commit()
+    try checkpoint.close()
+  }
+
   func openCheckpoint() throws(StorageError) -> SQLiteCheckpoint {
     do throws(CheckpointStoreError) {
-      return try SQLiteCheckpoint(path: directory + "/storage.db")
+      let checkpoint = try SQLiteCheckpoint(path: directory + Self.fileName)
+      if try checkpoint.meta(Checkpointer.appliedKey) != nil { return checkpoint }
     } catch {
       throw Self.explain(error)
     }
+    throw StorageError(
+      message: "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
+      code: .damagedData)
   }
+
+  private static let fileName = "/storage.db"
 
   /// Brings back the checkpoint and then the log behind it.
   ///

@@ -42,11 +42,16 @@ func json(_ bytes: [UInt8]) -> Any? {
 struct World {
   let gates: [LoopGate]
   let database: Database
-  let origin = Origin(node: 0xabc, boot: 3)
+  let origin: Origin
 
-  init(loops: Int = 1, limits: Limits = Limits(), budget: Int = 1 << 30) throws {
+  init(
+    loops: Int = 1, limits: Limits = Limits(), budget: Int = 1 << 30,
+    cluster: UInt64 = 7, origin: Origin = Origin(node: 0xabc, boot: 3)
+  ) throws {
     gates = try (0..<loops).map { try LoopGate(index: $0) }
-    database = Database(cluster: 7, origins: Origins(own: origin), gates: gates, limits: limits)
+    self.origin = origin
+    database = Database(
+      cluster: cluster, origins: Origins(own: origin), gates: gates, limits: limits)
     if budget > 0 { database.log.admit(bytes: budget, diskIsLow: false) }
   }
 
@@ -153,4 +158,9 @@ struct Stored: Equatable {
       hybridTime: record.hybridTime, node: origin.node, boot: origin.boot,
       sequence: record.sequence)
   }
+}
+
+extension World {
+  /// The number of a table's name.
+  func id(_ table: String) -> TableID? { database.tables.intern(utf8(table).span) }
 }
