@@ -71,7 +71,8 @@ struct Storage: ~Copyable {
     let hasLog = try disk.names().contains { $0.hasPrefix("wal-") }
     guard !hasLog, stored == nil || stored == position.copied() else {
       throw StorageError(
-        message: "\(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, or a snapshot into a new directory",
+        message:
+          "\(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, or a snapshot into a new directory",
         code: .damagedData)
     }
     try checkpoint.begin()
@@ -88,7 +89,8 @@ struct Storage: ~Copyable {
       throw Self.explain(error)
     }
     throw StorageError(
-      message: "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
+      message:
+        "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
       code: .damagedData)
   }
 
@@ -157,13 +159,16 @@ struct Storage: ~Copyable {
   static func explain(_ error: CheckpointStoreError) -> StorageError {
     switch error {
     case .outOfSpace:
-      StorageError(message: "storage.db: the disk is full; make room and start again", code: .cannotStart)
+      StorageError(
+        message: "storage.db: the disk is full; make room and start again", code: .cannotStart)
     case .damaged(let detail):
       StorageError(
-        message: "storage.db is damaged (\(detail)); restore a copy, or a snapshot into a new directory",
+        message:
+          "storage.db is damaged (\(detail)); restore a copy, or a snapshot into a new directory",
         code: .damagedData)
     case .failed(let call, let code, let detail):
-      StorageError(message: "storage.db: \(call) failed with code \(code) (\(detail))", code: .cannotStart)
+      StorageError(
+        message: "storage.db: \(call) failed with code \(code) (\(detail))", code: .cannotStart)
     }
   }
 }
