@@ -99,7 +99,7 @@ struct LogThread: ~Copyable {
     }
     try write(entries.span, firstLSN: firstLSN, count: count)
     isCertified = false
-    admit()
+    try lookAtDisk()
     return true
   }
 
@@ -201,6 +201,13 @@ struct LogThread: ~Copyable {
       try writer.commit(ByteBuffer().span, firstLSN: writer.lastLSN + 1, count: 0)
       isCertified = true
     }
+    try lookAtDisk()
+  }
+
+  /// Measures the room on the disk and admits accordingly. It takes a microsecond, so it is done
+  /// after each commit: somebody else may fill the disk at any time, and what was admitted beyond
+  /// what is reserved must then wait.
+  private mutating func lookAtDisk() throws(LogError) {
     let (free, total): (UInt64, UInt64)
     do throws(DiskError) { (free, total) = try disk.freeBytes() } catch { throw .disk(error) }
     freeBytes = Int(clamping: free)
