@@ -44,7 +44,9 @@ public struct ByteReader: ~Escapable {
   }
 
   @inline(__always)
-  private mutating func readInteger<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>() -> Number? {
+  private mutating func readInteger<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>()
+    -> Number?
+  {
     let size = MemoryLayout<Number>.size
     guard remaining >= size else { return nil }
     // The range was checked, and every bit pattern is a valid integer.

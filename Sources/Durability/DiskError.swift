@@ -18,6 +18,9 @@ public struct DiskError: Error, Equatable, CustomStringConvertible {
   public static let noSpace: Int32 = 28
   public static let quotaExceeded: Int32 = 122
 
+  /// Whether the process or the machine has no descriptors left (EMFILE, ENFILE), which passes.
+  public var isOutOfDescriptors: Bool { code == 24 || code == 23 }
+
   /// ENOSPC or EDQUOT: there may be room again later.
   public var isOutOfSpace: Bool { code == Self.noSpace || code == Self.quotaExceeded }
 

@@ -82,7 +82,7 @@ struct LogFiles<D: Disk>: ~Copyable {
     do {
       return try zeroStep()
     } catch {
-      guard error.isOutOfSpace else { throw error }
+      guard error.isOutOfSpace || error.isOutOfDescriptors else { throw error }
       try dropUnfinished()
       return .outOfSpace
     }

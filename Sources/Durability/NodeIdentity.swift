@@ -83,10 +83,10 @@ public enum NodeIdentityError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .damaged:
       """
-      node.json in the data directory cannot be read; restore it, or move it away to become a new \
-      node
+      node.json in the data directory cannot be read; restore it from a copy, or a snapshot into \
+      a new directory
       """
-    case .exhausted: "the node has started too often; move node.json away to become a new node"
+    case .exhausted: "the node has started too often; restore a snapshot into a new directory"
     case .disk(let error): "\(error)"
     }
   }

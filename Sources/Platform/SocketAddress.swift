@@ -31,6 +31,8 @@ extension Socket {
     guard !bare.isEmpty, !bare.utf8.contains(0) else {
       throw .unresolvable(host: host, reason: "it is not a name")
     }
+    // RFC 6761 §6.3: the name is this machine's own, also where no /etc/hosts says so.
+    if bare == "localhost" { bare = "127.0.0.1" }
     var hints = unsafe addrinfo()
     unsafe hints.ai_family = AF_UNSPEC
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

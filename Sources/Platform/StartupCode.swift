@@ -19,7 +19,9 @@ extension Machine {
         let isOfFile = fields.count >= 6 && fields[5].first == 0x2f
         isCode = fields[1].elementsEqual("r-xp".utf8)
         mapping = isOfFile && (isCode || fields[1].elementsEqual("r--p".utf8)) ? found : nil
-      } else if let found = mapping, fields.count == 3, fields[0].elementsEqual("Private_Dirty:".utf8) {
+      } else if let found = mapping, fields.count == 3,
+        fields[0].elementsEqual("Private_Dirty:".utf8)
+      {
         mapping = nil
         // Constants may have been filled in by the linker; code never is.
         guard isCode || fields[1].elementsEqual("0".utf8) else { continue }

@@ -51,7 +51,8 @@ struct CheckpointThread: ~Copyable {
   /// - Parameter position: up to where storage.db holds the log already.
   init(
     gate: CheckpointGate, database: Database, checkpointer: consuming Checkpointer,
-    position: UInt64, snapshots: Snapshots, reserve: Reserve, snapshotMinutes: UInt64, logger: Logger
+    position: UInt64, snapshots: Snapshots, reserve: Reserve, snapshotMinutes: UInt64,
+    logger: Logger
   ) {
     self.gate = gate
     self.database = database
@@ -143,9 +144,12 @@ struct CheckpointThread: ~Copyable {
 
   private consuming func finish() {
     reserve.release()
-    let deadline = SystemClock.monotonic().advanced(byMilliseconds: Limits.lastCheckpointMilliseconds)
+    let deadline = SystemClock.monotonic().advanced(
+      byMilliseconds: Limits.lastCheckpointMilliseconds)
     var isWhole = log.appended == lastPosition
-    if !isWhole, case .finished(let position) = write(until: { SystemClock.monotonic() >= deadline }) {
+    if !isWhole,
+      case .finished(let position) = write(until: { SystemClock.monotonic() >= deadline })
+    {
       isWhole = position == log.appended
     }
     do throws(CheckpointStoreError) {

@@ -17,6 +17,7 @@ struct Checkpointer: ~Copyable {
   private var dirtyBits = 0
   /// Rows of the open transaction, to be marked again should it fail.
   private var pending: [(shard: Int, block: UInt32)] = []
+  private var pendingBytes = 0
 
   enum Outcome {
     /// Everything up to this log position is in the file.
@@ -26,8 +27,9 @@ struct Checkpointer: ~Copyable {
     case outOfSpace
   }
 
-  /// A transaction ends with the shard that brings it to so many rows.
-  private static let rowsPerTransaction = 256
+  /// A transaction ends with the shard that brings it to so many bytes: SQLite's own log, which
+  /// holds a transaction or two, stays short, which a small disk needs.
+  private static let transactionBytes = 2 << 20
   static let appliedKey = "applied_lsn"
 
   init(database: Database, keyring: Keyring, store: consuming SQLiteCheckpoint) {
@@ -58,7 +60,7 @@ struct Checkpointer: ~Copyable {
         if !isOpen { try store.begin() }
         isOpen = true
         try writeDirty(&sealer)
-        if pending.count >= Self.rowsPerTransaction {
+        if pendingBytes >= Self.transactionBytes {
           try endTransaction()
           isOpen = false
         }
@@ -88,12 +90,14 @@ struct Checkpointer: ~Copyable {
       database.shards.withLock(dirtyShard) { $0.shard.markDirty(block) }
     }
     pending.removeAll(keepingCapacity: true)
+    pendingBytes = 0
     dirty.removeAll(keepingCapacity: true)
   }
 
   private mutating func endTransaction() throws(CheckpointStoreError) {
     try store.commit()
     pending.removeAll(keepingCapacity: true)
+    pendingBytes = 0
     dirty.removeAll(keepingCapacity: true)
   }
 
@@ -132,6 +136,7 @@ struct Checkpointer: ~Copyable {
         row.clear()
         sealer.seal(entries.span, id: id, blockBits: UInt8(bits), into: &row)
         try store.replaceBlock(id, row.span)
+        pendingBytes += row.count
       }
       pending.append((dirtyShard, block))
     }

@@ -116,7 +116,8 @@ public struct Configuration: Sendable {
     let settings = Settings(flags: flags, file: file, environment: environment)
 
     guard let listen = positional.first, positional.count <= 2 else {
-      throw Mistake("usage: dynaswift <LISTEN_ADDRESS> [JOIN_ADDRESS], as in: dynaswift 127.0.0.1:6660")
+      throw Mistake(
+        "usage: dynaswift <LISTEN_ADDRESS> [JOIN_ADDRESS], as in: dynaswift 127.0.0.1:6660")
     }
     guard let (host, port) = splitAddress(listen) else {
       throw Mistake("LISTEN_ADDRESS \(listen) is not host:port, as in 127.0.0.1:6660 or [::1]:6660")
@@ -134,7 +135,8 @@ public struct Configuration: Sendable {
     if positional.count == 2 {
       configuration.joinAddresses = positional[1].split(separator: ",").map(String.init)
       guard configuration.clusterSecret != nil else {
-        throw Mistake("JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
+        throw Mistake(
+          "JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
     }
     try configuration.checkCluster(settings)
@@ -142,7 +144,8 @@ public struct Configuration: Sendable {
     configuration.snapshotMinutes = UInt64(
       try settings.number("DYNA_SNAPSHOT_MINUTES", 1...525_600) ?? 60)
     configuration.loopCount = try settings.number("DYNA_LOOPS", 1...256)
-    configuration.durability = try settings.choice("DYNA_DURABILITY", "sync, interval or os") ?? .sync
+    configuration.durability =
+      try settings.choice("DYNA_DURABILITY", "sync, interval or os") ?? .sync
     configuration.readAccess = try settings.choice("DYNA_READ", "public or owner") ?? .public
     configuration.logLevel = settings.text("DYNA_LOG") ?? "info"
     guard ["error", "warn", "info", "debug"].contains(configuration.logLevel) else {
@@ -163,7 +166,9 @@ public struct Configuration: Sendable {
   private func checkCluster(_ settings: Settings) throws(Mistake) {
     switch settings.text("DYNA_MODE") ?? "http" {
     case "http": break
-    case "https": throw Mistake("DYNA_MODE=https is not part of this version; put a TLS proxy in front, or use http")
+    case "https":
+      throw Mistake(
+        "DYNA_MODE=https is not part of this version; put a TLS proxy in front, or use http")
     case let mode: throw Mistake("DYNA_MODE is \(mode); it can be http or https")
     }
     if let replicas = settings.text("DYNA_REPLICAS"), replicas != "all" {
@@ -173,7 +178,8 @@ public struct Configuration: Sendable {
       throw Mistake("DYNA_ADVERTISE is not host or host:port")
     }
     if !joinAddresses.isEmpty {
-      throw Mistake("JOIN_ADDRESS: clusters are not part of this version; start the node without it")
+      throw Mistake(
+        "JOIN_ADDRESS: clusters are not part of this version; start the node without it")
     }
   }
 
@@ -213,7 +219,8 @@ struct Settings {
     guard let text = text(name) else { return nil }
     guard let number = Int(text), range.contains(number) else {
       throw Configuration.Mistake(
-        "\(name) is \(text); it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        "\(name) is \(text); it must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+      )
     }
     return number
   }

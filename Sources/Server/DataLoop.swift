@@ -32,7 +32,8 @@ final class NodeContext: Sendable {
     self.logger = logger
     self.description = description
     metrics = gates.map { _ in LoopMetrics() }
-    connectionsMax = Int(max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))
+    connectionsMax = Int(
+      max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))
     signer = TokenSigner(secret: configuration.tokenSecret)
   }
 }
@@ -311,7 +312,8 @@ struct DataLoop: ~Copyable {
     for slot in 0..<connections.slotLimit where connections.contains(slot) {
       switch connections[slot].phase {
       case .streaming, .lingering: close(slot)
-      case .open where connections[slot].output.isEmpty && connections[slot].body == nil
+      case .open
+      where connections[slot].output.isEmpty && connections[slot].body == nil
         && connections[slot].input.isEmpty && !connections[slot].mayRead:
         close(slot)
       case .open, .held, .waiting, .listing: break

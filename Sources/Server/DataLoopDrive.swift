@@ -17,7 +17,11 @@ extension DataLoop {
   /// One step; false where the connection must wait for something.
   private mutating func step(_ slot: Int) -> Bool {
     switch connections[slot].phase {
-    case .held, .waiting:
+    case .held:
+      return false
+    case .waiting:
+      // The answers before the login may go.
+      _ = flush(slot)
       return false
     case .lingering:
       return discard(slot)

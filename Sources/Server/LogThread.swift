@@ -125,7 +125,10 @@ struct LogThread: ~Copyable {
         isOutOfSpace = true
         admit()
         // Nobody was promised anything yet: a node that stops lets them go.
-        if log.isClosing { return isAbandoned = true }
+        if log.isClosing {
+          isAbandoned = true
+          return
+        }
         log.waitForWork(milliseconds: Self.roomCheckMilliseconds)
         try recycle()
       }

@@ -44,7 +44,8 @@ extension DataLoop {
     if let session = session(call) { return session }
     fail(
       call.slot, call.style, 401,
-      "a valid token is needed: log in with POST /auth/{user} and send Authorization: Bearer <token>")
+      "a valid token is needed: log in with POST /auth/{user} and send Authorization: Bearer <token>"
+    )
     return nil
   }
 

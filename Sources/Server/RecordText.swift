@@ -58,7 +58,8 @@ enum RecordText {
       let boot = number(text.extracting(34..<42)), let sequence = number(text.extracting(43..<59))
     else { return nil }
     return Stamp(
-      hybridTime: hybridTime, node: node, boot: UInt32(truncatingIfNeeded: boot), sequence: sequence)
+      hybridTime: hybridTime, node: node, boot: UInt32(truncatingIfNeeded: boot), sequence: sequence
+    )
   }
 
   private static func number(_ hex: Span<UInt8>) -> UInt64? {

@@ -70,7 +70,8 @@ extension DataLoop {
       decoded.append(0x2f)
       let start = decoded.count
       guard PercentDecoder.decode(split[index], into: &decoded) else {
-        return fail(slot, call.style, 400, "the path has an escape that is not % and two hexadecimal digits")
+        return fail(
+          slot, call.style, 400, "the path has an escape that is not % and two hexadecimal digits")
       }
       guard PercentDecoder.isValidUTF8(decoded.span.extracting(start..<decoded.count)) else {
         return fail(slot, call.style, 400, "the path is not UTF-8 once it is decoded")
@@ -92,8 +93,12 @@ extension DataLoop {
       if path[1].equals("keys") { return tableKeys(call, table: path[0]) }
     case 1:
       if path[0].equals("stats") { return only(call, "GET, HEAD, OPTIONS") { $0.stats($1) } }
-      if path[0].equals("membership") { return only(call, "GET, HEAD, OPTIONS") { $0.membership($1) } }
-      if path[0].equals("heartbeat") { return only(call, "GET, HEAD, OPTIONS") { $0.heartbeat($1) } }
+      if path[0].equals("membership") {
+        return only(call, "GET, HEAD, OPTIONS") { $0.membership($1) }
+      }
+      if path[0].equals("heartbeat") {
+        return only(call, "GET, HEAD, OPTIONS") { $0.heartbeat($1) }
+      }
       if path[0].equals("store") { return only(call, "GET, HEAD, OPTIONS") { $0.wholeStore($1) } }
     case 4, 5:
       if path[0].equals("admin") { return admin(call, path) }

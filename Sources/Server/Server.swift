@@ -79,7 +79,8 @@ public enum Server {
     guard let path = file else {
       if let embedded { return embedded }
       throw StorageError(
-        message: "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
+        message:
+          "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
         code: .cannotStart)
     }
     do throws(FileError) {
@@ -89,7 +90,8 @@ public enum Server {
       throw StorageError(message: "DYNA_ENCRYPTION_KEY_FILE: \(error)", code: .cannotStart)
     }
     throw StorageError(
-      message: "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+      message:
+        "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
       code: .cannotStart)
   }
 
@@ -135,9 +137,11 @@ public enum Server {
       &listeners)
     logger.info(
       "listening", LogField("version", version), LogField("address", address),
-      LogField("data", storage.directory), LogField("durability", configuration.durability.rawValue),
+      LogField("data", storage.directory),
+      LogField("durability", configuration.durability.rawValue),
       LogField("loops", "\(gates.count)"), LogField("records", "\(report.records)"),
-      LogField("log_entries", "\(report.logEntries)"), LogField("load_ms", "\(report.milliseconds)"))
+      LogField("log_entries", "\(report.logEntries)"), LogField("load_ms", "\(report.milliseconds)")
+    )
     Machine.releaseStartupCode()
     try threads.wait(node)
   }
@@ -172,7 +176,8 @@ public enum Server {
     let checkpoint = Handover(
       CheckpointThread(
         gate: gate, database: node.database, checkpointer: checkpointer, position: position,
-        snapshots: snapshots, reserve: Reserve(disk: storage.disk), snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
+        snapshots: snapshots, reserve: Reserve(disk: storage.disk),
+        snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
     let passwords = Handover(
       PasswordThread(
         queue: node.passwords, database: node.database, gates: node.gates,

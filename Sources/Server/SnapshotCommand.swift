@@ -43,7 +43,8 @@ public struct SnapshotCommand {
       case ("restore", 3): verb = .restore(file: positional[1], directory: positional[2])
       default:
         throw Configuration.Mistake(
-          "usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> [--data-dir <DIRECTORY>]")
+          "usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> [--data-dir <DIRECTORY>]"
+        )
       }
       dataDirectory = settings.text("DYNA_DATA_DIR") ?? "./data/6660"
       keyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
@@ -89,7 +90,8 @@ public struct SnapshotCommand {
       }
     }
     guard let newest = try names().last, newest != before.last else {
-      throw StorageError(message: "the node could not write a snapshot; its log says why", code: .cannotStart)
+      throw StorageError(
+        message: "the node could not write a snapshot; its log says why", code: .cannotStart)
     }
     return path(newest)
   }
@@ -143,7 +145,8 @@ public struct SnapshotCommand {
     var reader = try reader(file)
     do throws(SnapshotError) {
       let summary = try reader.verify()
-      return "\(file): \(summary.records) records, \(summary.valueBytes) bytes of values, whole and genuine"
+      return
+        "\(file): \(summary.records) records, \(summary.valueBytes) bytes of values, whole and genuine"
     } catch {
       throw StorageError(message: "\(error)", code: .damagedData)
     }
@@ -155,7 +158,8 @@ public struct SnapshotCommand {
   private func restore(_ file: String, to directory: String) throws(StorageError) -> String {
     if let found = try? FileDisk(path: directory).names(), !found.isEmpty {
       throw StorageError(
-        message: "\(directory) is not empty: a snapshot is restored into a new directory", code: .cannotStart)
+        message: "\(directory) is not empty: a snapshot is restored into a new directory",
+        code: .cannotStart)
     }
     // Read to its end first: a damaged snapshot must not leave half a data directory.
     _ = try verify(file)

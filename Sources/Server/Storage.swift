@@ -40,10 +40,12 @@ struct Storage: ~Copyable {
       let disk = try FileDisk(path: directory)
       Reserve(disk: disk).release()
       let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
-      if !(try disk.names().contains(NodeIdentity.fileName)) { try makeCheckpoint(directory) }
+      if !(try disk.names().contains(NodeIdentity.fileName)) { try begin(directory, disk) }
       let identity = try NodeIdentity.open(disk)
       return Storage(
         directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
+    } catch let error as StorageError {
+      throw StorageError(message: "\(directory): \(error.message)", code: error.code)
     } catch {
       throw StorageError(message: "\(directory): \(error)", code: .cannotStart)
     }
@@ -60,12 +62,20 @@ struct Storage: ~Copyable {
     self.lock = lock
   }
 
-  /// The first storage.db of a directory, before node.json says that there is one: from then on
-  /// a file without a position is a file that was lost.
-  private static func makeCheckpoint(_ directory: String) throws(CheckpointStoreError) {
+  /// Makes the first storage.db of a directory, before node.json says that there is one: from then
+  /// on a file without a position is a file that was lost, and data without node.json lost that.
+  private static func begin(_ directory: String, _ disk: FileDisk) throws {
     let checkpoint = try SQLiteCheckpoint(path: directory + fileName)
-    try checkpoint.begin()
     let position = ByteBuffer.position(0)
+    let stored = try checkpoint.meta(Checkpointer.appliedKey)
+    let hasLog = try disk.names().contains { $0.hasPrefix("wal-") }
+    guard !hasLog, stored == nil || stored == position.copied() else {
+      throw StorageError(
+        message:
+          "\(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, or a snapshot into a new directory",
+        code: .damagedData)
+    }
+    try checkpoint.begin()
     try checkpoint.setMeta(Checkpointer.appliedKey, position.span)
     try checkpoint.commit()
     try checkpoint.close()
@@ -79,7 +89,8 @@ struct Storage: ~Copyable {
       throw Self.explain(error)
     }
     throw StorageError(
-      message: "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
+      message:
+        "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
       code: .damagedData)
   }
 
@@ -148,13 +159,16 @@ struct Storage: ~Copyable {
   static func explain(_ error: CheckpointStoreError) -> StorageError {
     switch error {
     case .outOfSpace:
-      StorageError(message: "storage.db: the disk is full; make room and start again", code: .cannotStart)
+      StorageError(
+        message: "storage.db: the disk is full; make room and start again", code: .cannotStart)
     case .damaged(let detail):
       StorageError(
-        message: "storage.db is damaged (\(detail)); restore a copy, or a snapshot into a new directory",
+        message:
+          "storage.db is damaged (\(detail)); restore a copy, or a snapshot into a new directory",
         code: .damagedData)
     case .failed(let call, let code, let detail):
-      StorageError(message: "storage.db: \(call) failed with code \(code) (\(detail))", code: .cannotStart)
+      StorageError(
+        message: "storage.db: \(call) failed with code \(code) (\(detail))", code: .cannotStart)
     }
   }
 }

@@ -332,14 +332,15 @@ struct CheckpointerTests {
 
   /// Runs the checkpoint thread of a node that was told to stop.
   private func runThread(_ node: inout StartedNode) throws {
-    let gate = CheckpointGate()
+    let gate = CheckpointGate(waiter: node.world.database.log.checkpoint)
     gate.close()
     let snapshots = try Snapshots(
       directory: node.storage.directory, keyring: node.storage.keyring,
       identity: node.storage.identity, limit: 3)
     let thread = CheckpointThread(
       gate: gate, database: node.world.database, checkpointer: try node.takeCheckpointer(),
-      position: node.report.checkpointPosition, snapshots: snapshots, snapshotMinutes: 60,
+      position: node.report.checkpointPosition, snapshots: snapshots,
+      reserve: Reserve(disk: node.storage.disk), snapshotMinutes: 60,
       logger: Logger(level: .error))
     thread.run()
   }

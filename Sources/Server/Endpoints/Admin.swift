@@ -10,7 +10,8 @@ import Store
 extension DataLoop {
   mutating func admin(_ call: borrowing Call, _ path: borrowing Path) {
     guard node.configuration.adminPassword != nil else {
-      return fail(call.slot, call.style, 404, "the admin API is off: set ADMIN_PASSWORD to switch it on")
+      return fail(
+        call.slot, call.style, 404, "the admin API is off: set ADMIN_PASSWORD to switch it on")
     }
     switch path.count {
     case 2 where path[1].equals("login"):

@@ -64,7 +64,8 @@ extension DataLoop {
     guard let secret = node.configuration.clusterSecret,
       ConstantTime.equal(secret.span, call.field(call.request.apiKey))
     else {
-      return fail(call.slot, call.style, 401, "this route needs x-api-key with the cluster's secret")
+      return fail(
+        call.slot, call.style, 401, "this route needs x-api-key with the cluster's secret")
     }
     list(call, .everything(database.tables.all.filter { !$0.isReserved }), reader: nil)
   }
@@ -104,7 +105,9 @@ extension DataLoop {
 
   /// The client has taken a piece: makes the next one.
   mutating func continueListing(_ slot: Int) -> Bool {
-    guard let listing = connections[slot].listing else { preconditionFailure("no listing to continue") }
+    guard let listing = connections[slot].listing else {
+      preconditionFailure("no listing to continue")
+    }
     var piece = ByteBuffer()
     listing.appendPiece(to: &piece, from: database)
     waitForListed()

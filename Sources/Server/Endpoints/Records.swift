@@ -98,7 +98,9 @@ extension DataLoop {
     do throws(JSONError) {
       let element = try JSONValidator.check(call.body)
       guard element.kind == .object else {
-        return fail(call.slot, call.style, 400, "a PATCH is a JSON object: its members replace or join those of the value")
+        return fail(
+          call.slot, call.style, 400,
+          "a PATCH is a JSON object: its members replace or join those of the value")
       }
       guard let id = database.tables.find(table) else { return noRecord(call) }
       let place = database.place(id, name: table, key: key)
@@ -174,7 +176,8 @@ extension DataLoop {
   }
 
   mutating func notOwner(_ call: borrowing Call) {
-    fail(call.slot, call.style, 401, "the record belongs to another user: only its owner may do this")
+    fail(
+      call.slot, call.style, 401, "the record belongs to another user: only its owner may do this")
   }
 
   mutating func badJSON(_ call: borrowing Call, _ error: JSONError) {
@@ -186,13 +189,21 @@ extension DataLoop {
     case .notOwner: notOwner(call)
     case .noRecord: noRecord(call)
     case .notAnObject:
-      fail(call.slot, call.style, 409, "the value is not an object, so it has no members to change: PUT the whole value")
+      fail(
+        call.slot, call.style, 409,
+        "the value is not an object, so it has no members to change: PUT the whole value")
     case .valueTooLong:
-      fail(call.slot, call.style, 413, "the value is longer than \(limits.valueBytesMax) bytes (DYNA_LIMIT_VALUE_BYTES)")
+      fail(
+        call.slot, call.style, 413,
+        "the value is longer than \(limits.valueBytesMax) bytes (DYNA_LIMIT_VALUE_BYTES)")
     case .tooManyNames:
-      fail(call.slot, call.style, 507, "a million tables and users are the most that a node knows: use fewer names")
+      fail(
+        call.slot, call.style, 507,
+        "a million tables and users are the most that a node knows: use fewer names")
     case .diskFull:
-      fail(call.slot, call.style, 507, "the disk is full: nothing was written; make room and send it again")
+      fail(
+        call.slot, call.style, 507,
+        "the disk is full: nothing was written; make room and send it again")
     }
   }
 }

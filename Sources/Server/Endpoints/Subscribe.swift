@@ -52,7 +52,8 @@ extension DataLoop {
       place, key: key, reader: reader, slot: call.slot)
     connections[call.slot].phase = .streaming
     metrics.streams.store(streams.count, ordering: .relaxed)
-    deadlines.set(.heartbeat, call.slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
+    deadlines.set(
+      .heartbeat, call.slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
   }
 
   /// A client that comes back is told the current state first, if it is newer than what it saw.

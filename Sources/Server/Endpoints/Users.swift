@@ -36,7 +36,9 @@ extension DataLoop {
         let member = JSONReader.member("secret", of: body, in: call.body),
         let secret = JSONReader.string(member, in: call.body), !secret.isEmpty
       else {
-        return fail(call.slot, call.style, 400, "the body is {\"secret\":\"…\"} with a secret that is not empty")
+        return fail(
+          call.slot, call.style, 400,
+          "the body is {\"secret\":\"…\"} with a secret that is not empty")
       }
       guard secret.count <= Limits.secretBytesMax else { return secretTooLong(call) }
       let register = JSONReader.member("register", of: body, in: call.body)
@@ -48,7 +50,8 @@ extension DataLoop {
         PasswordJob(
           loop: gate.index, token: token(call.slot), style: call.style,
           purpose: .user(name: [UInt8](copying: name), mustBeNew: register?.kind == .true),
-          secret: secret, address: Socket.peer(connections[call.slot].descriptor)?.address ?? .unknown))
+          secret: secret,
+          address: Socket.peer(connections[call.slot].descriptor)?.address ?? .unknown))
     } catch {
       badJSON(call, error)
     }
@@ -79,7 +82,8 @@ extension DataLoop {
     case .created(let name, let lsn):
       outputWaitsFor = max(outputWaitsFor, lsn)
       hasAppended = true
-      replyWithToken(slot, style, "{\"status\":\"User created\",\"token\":\"", subject: name, isAdmin: false)
+      replyWithToken(
+        slot, style, "{\"status\":\"User created\",\"token\":\"", subject: name, isAdmin: false)
     case .accepted(let name, let isAdmin, let lsn):
       outputWaitsFor = max(outputWaitsFor, lsn)
       replyWithToken(slot, style, "{\"token\":\"", subject: name, isAdmin: isAdmin)
@@ -88,7 +92,9 @@ extension DataLoop {
     case .taken:
       fail(slot, style, 400, "the user exists: log in without \"register\", or choose another name")
     case .throttled(let seconds):
-      fail(slot, style, 429, "too many failed logins: wait \(seconds) seconds", retryAfterSeconds: seconds)
+      fail(
+        slot, style, 429, "too many failed logins: wait \(seconds) seconds",
+        retryAfterSeconds: seconds)
     case .refused(.diskFull):
       fail(slot, style, 507, "the disk is full: nothing was written; make room and send it again")
     case .refused:
@@ -117,7 +123,8 @@ extension DataLoop {
     body.append(start)
     body.append(
       node.signer.token(
-        subject: subject.span, expiresSeconds: seconds + AdminSession.tokenSeconds, isAdmin: isAdmin))
+        subject: subject.span, expiresSeconds: seconds + AdminSession.tokenSeconds, isAdmin: isAdmin
+      ))
     body.append("\"}")
     reply(slot, style, body.span)
   }
