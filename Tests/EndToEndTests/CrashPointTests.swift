@@ -21,7 +21,7 @@ struct CrashPointTests {
     let journals = (0..<3).map { Journal(writer: $0) }
     for journal in journals { journal.write(to: node, changes: 10) }
     var killed = 0
-    for count in [1, 2, 3, 5, 8, 13, 21, 34, 70] {
+    for count in [1, 2, 3, 5, 8, 13, 34] {
       if node.process.exitStatus == nil { try node.kill() }
       node.launcher = SystemCalls.tampering("\(call):signal=KILL:when=\(count)")
       // It may die before it listens: then the start is what was cut off.
@@ -46,7 +46,7 @@ struct CrashPointTests {
     let node = try Node()
     let journal = Journal(writer: 0)
     var killed = 0
-    for count in [1, 2, 3, 4, 5, 6, 8, 10, 13] {
+    for count in [1, 2, 3, 5, 8, 13] {
       journal.write(to: node, changes: 25)
       let tracer = try SystemCalls.attach("\(call):signal=KILL:when=\(count)", to: node.process)
       node.signal(SIGTERM)
@@ -57,7 +57,7 @@ struct CrashPointTests {
       try Client(node, as: "alice").store("own", "k", "\(count)")
     }
     #expect(killed > 0, "it never died: nothing was tested")
-    #expect(journal.progress > 200)
+    #expect(journal.progress > 120)
     try node.stop()
   }
 
@@ -66,7 +66,7 @@ struct CrashPointTests {
     arguments: calls)
   func firstStart(call: String) throws {
     var killed = 0
-    for count in [1, 2, 3, 4, 5, 6, 9, 14] {
+    for count in [1, 2, 3, 5, 9] {
       let directory = try TemporaryDirectory()
       let environment = try Node.environment([:], directory)
       let first = try Node.process(

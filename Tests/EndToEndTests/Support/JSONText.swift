@@ -1,3 +1,5 @@
+import Glibc
+
 /// Takes JSON text apart without changing a byte of it: members and elements come out raw.
 ///
 /// Foundation's parser would turn 1e400 into an error and 1.0 into 1; these tests are about such
@@ -166,6 +168,7 @@ struct JSONText {
 
   private mutating func string() throws -> ByteText {
     guard take("\"") else { throw fail("no string") }
+    if let plain = try plainString() { return plain }
     var decoded: [UInt8] = []
     while let byte = next {
       at += 1
@@ -179,6 +182,30 @@ struct JSONText {
       }
     }
     throw fail("string not closed")
+  }
+
+  /// The rest of a string without escapes, by the C library's searches: large values are read a
+  /// thousand times over, by a test that is not optimised. Nil where there is an escape.
+  private mutating func plainString() throws -> ByteText? {
+    let start = at
+    let length = bytes.withUnsafeBufferPointer { all -> Int? in
+      let rest = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(all)[start...])
+      guard let base = rest.baseAddress, let quote = memchr(base, 0x22, rest.count) else {
+        return nil
+      }
+      let length = UnsafeRawPointer(quote) - base
+      return memchr(base, 0x5c, length) == nil ? length : nil
+    }
+    guard let length else { return nil }
+    let text = bytes[start..<start + length]
+    let isPlain = text.withUnsafeBufferPointer { part in
+      guard let base = part.baseAddress else { return true }
+      return (0..<32).allSatisfy { memchr(base, $0, length) == nil }
+    }
+    guard isPlain else { throw fail("control character") }
+    guard String(validating: text, as: UTF8.self) != nil else { throw fail("not UTF-8") }
+    at = start + length + 1
+    return ByteText(text)
   }
 
   private mutating func escape() throws -> [UInt8] {
