@@ -123,6 +123,7 @@ struct LogThread: ~Copyable {
           ofFirst: Int(writer.lastLSN + 1 - next), from: offset, of: entries)
         try publish()
         isOutOfSpace = true
+        report()
         admit()
         // Nobody was promised anything yet: a node that stops lets them go.
         if log.isClosing {
@@ -168,12 +169,9 @@ struct LogThread: ~Copyable {
   private mutating func prepare() throws(LogError) -> Bool {
     if diskIsLow { return true }
     let state = try writer.prepareStep()
+    if state != .working { isOutOfSpace = state == .outOfSpace }
     report()
-    switch state {
-    case .working: return false
-    case .ready: isOutOfSpace = false
-    case .outOfSpace: isOutOfSpace = true
-    }
+    if state == .working { return false }
     admit()
     return true
   }
