@@ -68,7 +68,7 @@ let package = Package(
     tests(
       "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
-    tests("ServerTests", of: ["Server", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
+    tests("ServerTests", of: ["Server", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
     tests("EndToEndTests", of: []),
   ]
 )

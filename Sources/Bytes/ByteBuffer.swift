@@ -181,7 +181,8 @@
 
   /// The readable bytes as an array of their own.
   public func copied() -> [UInt8] {
-    unsafe [UInt8](unsafeUninitializedCapacity: count) { target, filled in
+    if isEmpty { return [] }
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { target, filled in
       if let storage = unsafe storage, count > 0 {
         unsafe target.baseAddress!.initialize(from: storage + head, count: count)
       }

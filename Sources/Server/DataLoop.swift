@@ -75,6 +75,9 @@ struct DataLoop: ~Copyable {
   /// Requests answered into `output`.
   var outputRequests: UInt32 = 0
 
+  /// Requests that were answered in this turn without waiting for the disk.
+  var answersOfTurn: UInt64 = 0
+
   /// Connections that could go on but let others take their turn.
   var runnable: [UInt64] = []
   var now = SystemClock.monotonic()
@@ -135,6 +138,7 @@ struct DataLoop: ~Copyable {
     kickLog()
     settle()
     kickLog()
+    countAnswersOfTurn()
     expireDeadlines()
   }
 

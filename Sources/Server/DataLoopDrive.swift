@@ -252,7 +252,7 @@ extension DataLoop {
       commits.park(token(slot), until: position)
       return false
     }
-    if requests > 0 { countAnswers(requests, since: now) }
+    answersOfTurn += UInt64(requests)
     guard answers.isEmpty || send(answers.span, to: slot) else { return false }
     restIdle(slot)
     return true
@@ -351,6 +351,16 @@ extension DataLoop {
       deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
     case .open, .held, .waiting, .streaming, .lingering: break
     }
+  }
+
+  /// Counts what was answered at once, with one look at the clock a turn: the first answer of a turn
+  /// left after one share of it, the last at its end.
+  mutating func countAnswersOfTurn() {
+    guard answersOfTurn > 0 else { return }
+    let elapsed = SystemClock.monotonic().nanoseconds &- now.nanoseconds
+    metrics.count(
+      requests: answersOfTurn, nanoseconds: elapsed * (answersOfTurn + 1) / (2 * answersOfTurn))
+    answersOfTurn = 0
   }
 
   private func countAnswers(_ count: UInt32, since start: Instant) {

@@ -130,9 +130,17 @@ final class Database: Sendable {
 
   // MARK: Watching
 
-  /// Counts a stream of `loop` from now on.
-  func watch(_ place: Place, key: Span<UInt8>, loop: Int) {
-    shards.withLock(place.shard) { $0.watchers.add(place.hash, place.table, key, loop: loop) }
+  /// Counts a stream of `loop` from now on, and shows the state that it begins with: what comes
+  /// later, with a position beyond the one shown, is announced, and nothing else.
+  func watch(
+    _ place: Place, key: Span<UInt8>, loop: Int,
+    _ body: (RecordView?, _ lsn: UInt64) -> Void = { _, _ in }
+  ) {
+    shards.withLock(place.shard) { cell in
+      cell.watchers.add(place.hash, place.table, key, loop: loop)
+      body(
+        cell.shard.record(table: place.table, key: key, hash: place.hash), cell.shard.lastLSN)
+    }
   }
 
   func unwatch(_ place: Place, key: Span<UInt8>, loop: Int) {

@@ -36,7 +36,10 @@ final class LoopGate: Sendable {
 
   /// Moves what was posted to the end of `target`.
   func takeEvents(into target: inout [EventFrame]) {
-    guard hasEvents.exchange(false, ordering: .acquiringAndReleasing) else { return }
+    // The plain look comes first: it is made every turn, and there is hardly ever an event.
+    guard hasEvents.load(ordering: .relaxed),
+      hasEvents.exchange(false, ordering: .acquiringAndReleasing)
+    else { return }
     events.withLock { events in
       target.append(contentsOf: events)
       events.removeAll(keepingCapacity: true)

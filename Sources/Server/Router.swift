@@ -104,6 +104,10 @@ extension DataLoop {
       if path[0].equals("admin") { return admin(call, path) }
     default: break
     }
+    if path[0].equals("internal") {
+      return fail(
+        call.slot, call.style, 401, "internal routes are for nodes that prove the cluster's secret")
+    }
     noRoute(call)
   }
 

@@ -6,6 +6,8 @@ import Store
 /// What a stream is owed. Frames are shared; the stream holds only how far it got.
 final class Stream {
   let place: Place
+  /// What is announced up to this log position was there before the stream.
+  let after: UInt64
   /// Only this user's records are shown, where reading is for owners.
   let reader: OwnerID?
   /// Where this stream stands in its group's list.
@@ -17,8 +19,11 @@ final class Stream {
   private(set) var sent = 0
   private var backlogBytes = 0
 
-  init(place: Place, reader: OwnerID?, group: StreamGroup, position: Int) {
+  init(
+    place: Place, reader: OwnerID?, after: UInt64 = 0, group: StreamGroup, position: Int
+  ) {
     self.place = place
+    self.after = after
     self.reader = reader
     self.group = group
     self.position = position
@@ -66,7 +71,7 @@ struct StreamGroups {
   private(set) var count = 0
 
   mutating func add(
-    _ place: Place, key: Span<UInt8>, reader: OwnerID?, slot: Int
+    _ place: Place, key: Span<UInt8>, reader: OwnerID?, slot: Int, after: UInt64 = 0
   ) -> Stream {
     let group: StreamGroup
     if let found = find(place.hash, place.table, key) {
@@ -77,7 +82,7 @@ struct StreamGroups {
     }
     group.slots.append(Int32(slot))
     count += 1
-    return Stream(place: place, reader: reader, group: group, position: group.slots.count - 1)
+    return Stream(place: place, reader: reader, after: after, group: group, position: group.slots.count - 1)
   }
 
   /// - Returns: the slot that took the removed one's position in its group, if another did.

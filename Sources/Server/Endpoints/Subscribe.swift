@@ -43,36 +43,41 @@ extension DataLoop {
     endHead()
     if style.isHead { return closeIfAsked(call.slot, style) }
 
-    // Registered first, read after: a change falls into the stream, or into what is read, or both.
-    database.watch(place, key: key, loop: gate.index)
     EventStream.appendRetry(milliseconds: 2_000, to: &output)
     EventStream.appendComment("subscribed", to: &output)
-    appendMissed(call, place, key: key)
+    let position = watch(call, place, key: key, reader: reader)
     connections[call.slot].stream = streams.add(
-      place, key: key, reader: reader, slot: call.slot)
+      place, key: key, reader: reader, slot: call.slot, after: position)
     connections[call.slot].phase = .streaming
     metrics.streams.store(streams.count, ordering: .relaxed)
     deadlines.set(
       .heartbeat, call.slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
   }
 
-  /// A client that comes back is told the current state first, if it is newer than what it saw.
-  private mutating func appendMissed(_ call: borrowing Call, _ place: Place, key: Span<UInt8>) {
+  /// Registers the stream. A client that comes back is told the current state first, if it is newer
+  /// than what it saw.
+  ///
+  /// - Returns: the log position from which on the stream is announced everything.
+  private mutating func watch(
+    _ call: borrowing Call, _ place: Place, key: Span<UInt8>, reader: OwnerID?
+  ) -> UInt64 {
     let (database, owners) = (database, database.owners)
     let seen = RecordText.token(call.field(call.request.lastEventID))
     let comesBack = !call.request.lastEventID.isEmpty
-    database.read(place, key: key) { record, lsn in
+    var position: UInt64 = 0
+    database.watch(place, key: key, loop: gate.index) { record, lsn in
+      position = lsn
       outputWaitsFor = max(outputWaitsFor, lsn)
-      guard comesBack, let record else { return }
+      guard comesBack, let record, reader == nil || reader == record.owner else { return }
       let origin = database.origins[record.origin]
       let stamp = Stamp(
         hybridTime: record.hybridTime, node: origin.node, boot: origin.boot,
         sequence: record.sequence)
       if let seen, !(seen < stamp) { return }
       output.append(
-        EventFrame.render(
-          record, stamp: stamp, owner: owners.bytes(of: record.owner.rawValue)))
+        EventFrame.render(record, stamp: stamp, owner: owners.bytes(of: record.owner.rawValue)))
     }
+    return position
   }
 
   // MARK: Events
@@ -91,6 +96,8 @@ extension DataLoop {
 
   private mutating func deliver(_ event: EventFrame, _ bytes: Span<UInt8>, to slot: Int) {
     guard let stream = connections[slot].stream else { return }
+    // Announced before this stream began, for another one of the same key.
+    if event.lsn <= stream.after { return }
     // The key may have come to belong to another user since the stream began.
     if let reader = stream.reader, reader != event.owner { return }
     guard connections[slot].phase == .streaming, connections[slot].output.isEmpty,
