@@ -375,7 +375,8 @@ struct DurabilityTests {
       try check(again, stored, absent: refused)
       // Half of it goes, so that the next round finds room.
       for key in stored.prefix(stored.count / 2) {
-        let gone = try again.delete("t", key); #expect(gone.status == 200, "round \(round): \(gone.body)")
+        let gone = try again.delete("t", key)
+        #expect(gone.status == 200, "round \(round): \(gone.body)")
         refused.append(key)
       }
       stored.removeFirst(stored.count / 2)
