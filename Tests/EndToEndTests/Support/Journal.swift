@@ -12,7 +12,13 @@ final class Journal: @unchecked Sendable {
   private var open: [String: ByteText] = [:]
   private var users: [String] = []
 
-  init(writer: Int) { self.writer = writer }
+  /// Blanks in each value, to make the log longer.
+  private let padding: String
+
+  init(writer: Int, paddingBytes: Int = 0) {
+    self.writer = writer
+    padding = String(repeating: " ", count: paddingBytes)
+  }
 
   /// Acknowledged changes so far.
   var progress: Int { lock.withLock { count } }
@@ -26,7 +32,7 @@ final class Journal: @unchecked Sendable {
       left -= 1
       number += 1
       let key = "w\(writer)-\(number % 25)"
-      let value = ByteText("{\"n\":\(number)}")
+      let value = ByteText("{\"n\":\(padding)\(number)}")
       do {
         if number % 60 == 7 {
           let user = "user\(writer)-\(number)"
