@@ -99,7 +99,7 @@ struct LogThread: ~Copyable {
     }
     try write(entries.span, firstLSN: firstLSN, count: count)
     isCertified = false
-    admit()
+    try lookAtDisk()
     return true
   }
 
@@ -123,6 +123,7 @@ struct LogThread: ~Copyable {
           ofFirst: Int(writer.lastLSN + 1 - next), from: offset, of: entries)
         try publish()
         isOutOfSpace = true
+        report()
         admit()
         // Nobody was promised anything yet: a node that stops lets them go.
         if log.isClosing {
@@ -168,12 +169,9 @@ struct LogThread: ~Copyable {
   private mutating func prepare() throws(LogError) -> Bool {
     if diskIsLow { return true }
     let state = try writer.prepareStep()
+    if state != .working { isOutOfSpace = state == .outOfSpace }
     report()
-    switch state {
-    case .working: return false
-    case .ready: isOutOfSpace = false
-    case .outOfSpace: isOutOfSpace = true
-    }
+    if state == .working { return false }
     admit()
     return true
   }
@@ -201,6 +199,13 @@ struct LogThread: ~Copyable {
       try writer.commit(ByteBuffer().span, firstLSN: writer.lastLSN + 1, count: 0)
       isCertified = true
     }
+    try lookAtDisk()
+  }
+
+  /// Measures the room on the disk and admits accordingly. It takes a microsecond, so it is done
+  /// after each commit: somebody else may fill the disk at any time, and what was admitted beyond
+  /// what is reserved must then wait.
+  private mutating func lookAtDisk() throws(LogError) {
     let (free, total): (UInt64, UInt64)
     do throws(DiskError) { (free, total) = try disk.freeBytes() } catch { throw .disk(error) }
     freeBytes = Int(clamping: free)

@@ -112,7 +112,8 @@ struct PasswordThread: ~Copyable {
   }
 
   private mutating func judge(_ job: PasswordJob) -> PasswordOutcome.Verdict {
-    let now = SystemClock.wallMilliseconds()
+    // Not the wall clock, which may be set back: whoever failed then would wait until it caught up.
+    let now = SystemClock.monotonic().nanoseconds / 1_000_000
     var address = ByteBuffer()
     address.appendUInt64(job.address.high)
     address.appendUInt64(job.address.low)

@@ -318,6 +318,20 @@ struct DatabaseTests {
     #expect(first.count == 1 && first[0] === second[0])
   }
 
+  @Test("where the commit has overtaken the event, the write itself wakes the loop")
+  func overtaken() throws {
+    let world = try World()
+    let place = world.place("default", "k")
+    world.database.watch(place, key: utf8("k").span, loop: 0)
+    let poller = try Poller()
+    try poller.add(world.gates[0].wakeup.descriptor, token: 1, events: .readable)
+    world.database.log.publish(100)
+    try world.put("other", "1")
+    #expect(poller.wait(timeoutMilliseconds: 0) == 0)
+    try world.put("k", "1")
+    #expect(poller.wait(timeoutMilliseconds: 0) == 1)
+  }
+
   // MARK: Threads
 
   @Test("threads that write the same keys at once lose nothing and agree on an order")

@@ -1,0 +1,4 @@
+@testable import Server
+
+/// `Stream` by a name that Foundation does not have too.
+typealias Subscriber = Stream
