@@ -32,6 +32,9 @@ struct AdminTests {
       let response = try login("{\"password\":" + ByteText(JSONText.quote(wrong)) + "}")
       #expect(response.status == 401 || (wrong.isEmpty && response.status == 400))
       #expect(!response.body.contains("token"))
+      if response.status == 401 {
+        #expect(response["WWW-Authenticate"]?.hasPrefix("Bearer") == true)
+      }
     }
     for body: ByteText in ["", "{}", "[]", "{\"password\":1}", "{\"password\":", "null"] {
       #expect([400, 401].contains(try login(body).status), "\(body)")

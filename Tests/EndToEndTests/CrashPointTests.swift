@@ -86,6 +86,32 @@ struct CrashPointTests {
     #expect(killed > 0, "it never died: nothing was tested")
   }
 
+  @Test(
+    "killed anywhere while checkpoints make room in the log, it has all that was acknowledged",
+    .enabled(if: SmallFileSystem.isPermitted, Comment(rawValue: SmallFileSystem.whyNot)),
+    arguments: ["pwrite64", "fdatasync", "rename,renameat,renameat2", "unlink,unlinkat"])
+  func whileCheckpointing(call: String) throws {
+    let disk = try SmallFileSystem("size=32m")
+    let node = try Node(["DYNA_DATA_DIR": "\(disk.directory.path)/data"])
+    let journals = (0..<3).map { Journal(writer: $0, paddingBytes: 30_000) }
+    var random = SeededRandom(seed: UInt64(call.utf8.count))
+    var killed = 0
+    for _ in 0..<6 {
+      // About 30 MB a round, through a log that has room for half of it.
+      let count = Int.random(in: 1...(call == "pwrite64" ? 700 : 12), using: &random)
+      let tracer = try SystemCalls.attach("\(call):signal=KILL:when=\(count)", to: node.process)
+      let started = node
+      try inParallel(journals.count) { journals[$0].write(to: started, changes: 330) }
+      if node.process.exitStatus == nil { node.signal(SIGTERM) }
+      if try node.process.waitForExit() == 128 + SIGKILL { killed += 1 }
+      _ = try tracer.waitForExit()
+      try node.start()
+      for journal in journals { try journal.check(Client(node)) }
+    }
+    #expect(killed > 0, "it never died: nothing was tested")
+    try node.stop()
+  }
+
   @Test("a write is answered, and its event sent, only when the disk has it")
   func acknowledgedAfterSync() throws {
     for (durability, waits) in [("sync", true), ("os", false)] {

@@ -27,6 +27,28 @@ struct DurabilityTests {
     try node.stop()
   }
 
+  @Test(
+    "kill -9 while the log of a small disk is written round and round loses nothing",
+    .enabled(if: SmallFileSystem.isPermitted, Comment(rawValue: SmallFileSystem.whyNot)))
+  func killedOnSmallDisk() throws {
+    let disk = try SmallFileSystem("size=32m")
+    let node = try Node(["DYNA_DATA_DIR": "\(disk.directory.path)/data"])
+    let journals = (0..<4).map { Journal(writer: $0, paddingBytes: 20_000) }
+    for round in 1...6 {
+      let (target, process) = (node, node.process)
+      Thread.detachNewThread {
+        _ = eventually(within: 20) { journals.allSatisfy { $0.progress >= round * 200 } }
+        process.signal(SIGKILL)
+      }
+      try inParallel(journals.count) { index in journals[index].write(to: target) }
+      #expect(try node.process.waitForExit() == 128 + SIGKILL)
+      try node.start()
+      for journal in journals { try journal.check(Client(node)) }
+    }
+    #expect(journals.allSatisfy { $0.progress >= 1200 }, "\(journals.map(\.progress))")
+    try node.stop()
+  }
+
   @Test("a clean stop keeps everything and leaves no log to replay")
   func cleanStop() throws {
     let node = try Node()
@@ -375,7 +397,8 @@ struct DurabilityTests {
       try check(again, stored, absent: refused)
       // Half of it goes, so that the next round finds room.
       for key in stored.prefix(stored.count / 2) {
-        let gone = try again.delete("t", key); #expect(gone.status == 200, "round \(round): \(gone.body)")
+        let gone = try again.delete("t", key)
+        #expect(gone.status == 200, "round \(round): \(gone.body)")
         refused.append(key)
       }
       stored.removeFirst(stored.count / 2)

@@ -42,7 +42,8 @@ struct TokenTests {
     Case("white space in the header", "", "Bearer " + header(" { \"alg\" :\n\"HS256\" } ")),
     Case("alg spelled with an escape", "", "Bearer " + header(#"{"alg":"\u0048S256"}"#)),
     Case(
-      "a fraction in exp", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":\#(now + 3600).75}"#)
+      "a fraction in exp", "",
+      "Bearer " + Token.make(claims: #"{"sub":"a","exp":\#(now + 3600).75}"#)
     ),
     Case("exp far ahead", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":253402300799}"#)),
     Case("exp with an exponent", "", "Bearer " + Token.make(claims: #"{"sub":"a","exp":2.5e11}"#)),

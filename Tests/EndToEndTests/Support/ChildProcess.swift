@@ -114,10 +114,13 @@ final class ChildProcess: @unchecked Sendable {
         }
       }
     }
-    var raw: Int32 = 0
-    while waitpid(identifier, &raw, 0) < 0 && errno == EINTR {}
+    // The number is given back under the lock: nobody can signal another process that got it.
+    var information = siginfo_t()
+    while waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
     keepLog()
     condition.withLock {
+      var raw: Int32 = 0
+      while waitpid(identifier, &raw, 0) < 0 && errno == EINTR {}
       status = raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f)
       condition.broadcast()
     }
