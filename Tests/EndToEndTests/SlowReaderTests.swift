@@ -29,7 +29,7 @@ struct SlowReaderTests {
       slowest = max(slowest, time)
     }
     let after = try ProcessFigures.residentBytes(node.process.identifier)
-    #expect(slowest < 2, "a write took \(slowest) s")
+    #expect(slowest < 2 * Node.slowness, "a write took \(slowest) s")
     #expect(
       Node.isSanitized || after - before < 48 << 20, "memory grew by \((after - before) >> 20) MiB")
     let error = heard.wait(seconds: 30)
@@ -94,7 +94,7 @@ struct SlowReaderTests {
       }
     }
     let after = try ProcessFigures.residentBytes(node.process.identifier)
-    #expect(after - before < 24 << 20, "grew by \((after - before) >> 20) MiB")
+    #expect(Node.isSanitized || after - before < 24 << 20, "grew by \((after - before) >> 20) MiB")
     #expect(try client.send("GET", "/heartbeat").status == 200)
     for stream in talking { stream.connection.close() }
     #expect(try eventually(within: 20) { try client.activeStreams() == 0 })

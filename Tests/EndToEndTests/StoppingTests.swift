@@ -35,7 +35,7 @@ struct StoppingTests {
     }
     #expect(eventually { acknowledged.values.count > 300 })
     let time = try stop(node)
-    #expect(time < 2.5, "\(time) s")
+    #expect(time < 2.5 * Node.slowness, "\(time) s")
     for stream in streams { while try stream.next() != nil {} }
     try node.start()
     let listed = try JSONText.elements(of: Client(node).send("GET", "/w/keys").body)
@@ -51,7 +51,7 @@ struct StoppingTests {
     let fill = String(repeating: "f", count: 900_000)
     for index in 0..<150 { try client.store("t", "k\(index)", "[\(index),\"\(fill)\"]") }
     let time = try stop(node)
-    #expect(time < 2.5, "\(time) s")
+    #expect(time < 2.5 * Node.slowness, "\(time) s")
     try node.start()
     for index in 0..<150 {
       let value = try Client(node).get("t", "k\(index)").record().value
@@ -80,7 +80,7 @@ struct StoppingTests {
       return link
     }
     let time = try stop(node)
-    #expect(time < 2.5, "\(time) s")
+    #expect(time < 2.5 * Node.slowness, "\(time) s")
     #expect(streams.count + lists.count + logins.count == 50)
     try node.start()
     #expect(try Client(node).get("t", "k").record().version == 20)
@@ -99,7 +99,7 @@ struct StoppingTests {
       node.directory.files().contains { $0.hasPrefix("data/snapshots/snapshot") }
     }
     let time = try stop(node)
-    #expect(time < 2.5, "\(time) s")
+    #expect(time < 2.5 * Node.slowness, "\(time) s")
     _ = try taking.waitForExit()
     for file in node.directory.files() where file.hasSuffix(".json.enc") {
       let verify = try Node.process(

@@ -148,6 +148,11 @@ extension Node {
   }()
 }
 
+extension Node {
+  /// By how much the times that a test allows are longer for a binary with a sanitizer.
+  static let slowness: Double = isSanitized ? 10 : 1
+}
+
 /// A node shared by the tests of a suite, started by the first of them.
 final class SharedNode: Sendable {
   private let node: @Sendable () throws -> Node
