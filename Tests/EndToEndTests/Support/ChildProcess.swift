@@ -143,6 +143,14 @@ final class ChildProcess: @unchecked Sendable {
     return (ends[0], ends[1])
   }
 
+  /// Lets a child die with the test runner, should that be killed. It would die with the thread
+  /// that starts it, too: tests that start processes run on threads that never end.
+  private static let lifeLine: [String] = {
+    let tool = "/usr/bin/setpriv"
+    guard FileManager.default.isExecutableFile(atPath: tool) else { return [] }
+    return [tool, "--pdeathsig", "KILL"]
+  }()
+
   private static func spawn(
     _ executable: String, _ arguments: [String], _ environment: [String: String],
     _ workingDirectory: String, _ output: Int32, _ error: Int32
@@ -172,7 +180,8 @@ final class ChildProcess: @unchecked Sendable {
     }
     // The shell changes the directory and then becomes the executable: same process, same number.
     let enter = "cd \"$1\" && shift && exec \"$@\""
-    let command = ["/bin/sh", "-c", enter, "sh", workingDirectory, executable] + arguments
+    let command =
+      lifeLine + ["/bin/sh", "-c", enter, "sh", workingDirectory, executable] + arguments
     var argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
     var envp: [UnsafeMutablePointer<CChar>?] = all.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for pointer in argv + envp { free(pointer) } }

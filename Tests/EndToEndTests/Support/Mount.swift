@@ -22,8 +22,11 @@ struct SmallFileSystem: Sendable {
       throw Trouble("mount: errno \(errno)")
     }
     let path = directory.path
-    AtExit.shared.add { umount2(path, 2) }  // MNT_DETACH
+    AtExit.shared.add { Self.takeDown(path) }
   }
+
+  /// Takes a file system away, whoever still uses it; nothing happens where there is none.
+  static func takeDown(_ path: String) { umount2(path, 2) }  // MNT_DETACH
 
   /// Bytes that are still free.
   var freeBytes: Int {

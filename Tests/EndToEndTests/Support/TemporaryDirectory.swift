@@ -1,16 +1,35 @@
 import Foundation
 
 /// A directory of its own under the system's temporary one, removed when the test run ends.
+///
+/// Its name holds the number of the process that made it: a later run clears away what one that
+/// was killed left behind.
 struct TemporaryDirectory: Sendable {
   let path: String
 
   init() throws {
-    var template = Array("/tmp/dynaswift-e2e-XXXXXX".utf8CString)
+    Self.sweep
+    var template = Array("\(Self.prefix)\(getpid())-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Trouble("mkdtemp: errno \(errno)") }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     let path = path
     AtExit.shared.add { try? FileManager.default.removeItem(atPath: path) }
   }
+
+  private static let prefix = "/tmp/dynaswift-e2e-"
+
+  /// Removes the directories of processes that are no more, once in a run.
+  private static let sweep: Void = {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? [] {
+      let path = "/tmp/\(name)"
+      guard path.hasPrefix(prefix),
+        let maker = Int32(path.dropFirst(prefix.count).prefix { $0 != "-" }),
+        kill(maker, 0) != 0 && errno == ESRCH
+      else { continue }
+      SmallFileSystem.takeDown(path)
+      try? FileManager.default.removeItem(atPath: path)
+    }
+  }()
 
   func write(_ name: String, _ bytes: some Sequence<UInt8>) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
