@@ -27,6 +27,7 @@ let package = Package(
   name: "dynaswift",
   products: [
     .executable(name: "dynaswift", targets: ["dynaswift"]),
+    .executable(name: "dynasim", targets: ["dynasim"]),
     .executable(name: "dynabench", targets: ["dynabench"]),
   ],
   targets: [
@@ -44,18 +45,23 @@ let package = Package(
     floor("Store", on: ["Bytes"]),
     floor("Auth", on: ["JSON", "Crypto", "Bytes"]),
     // 3  the protocol
+    floor("Cluster", on: ["Store", "Crypto", "Bytes"]),
     floor("Durability", on: ["Store", "Crypto", "JSON", "Bytes"]),
     // 4  the machine
     floor("Platform", on: ["CLinux", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
     // 5  the server
     floor(
       "Server",
-      on: ["Platform", "Durability", "Store", "Auth", "HTTP", "JSON", "Crypto", "Bytes"]),
-    floor("Simulation", on: ["Durability", "Store", "Crypto", "JSON", "Bytes"]),
+      on: [
+        "Platform", "Cluster", "Durability", "Store", "Auth", "HTTP", "JSON", "Crypto", "Bytes",
+      ]),
+    floor("Simulation", on: ["Cluster", "Durability", "Store", "Crypto", "JSON", "Bytes"]),
     // 6  executables
     .executableTarget(
       name: "dynaswift", dependencies: ["Server", "HTTP", "JSON", "Platform", "Bytes", "CKey"],
       swiftSettings: settings),
+    .executableTarget(
+      name: "dynasim", dependencies: ["Simulation", "Platform", "Bytes"], swiftSettings: settings),
     .executableTarget(
       name: "dynabench", dependencies: ["HTTP", "Platform", "Bytes"], swiftSettings: settings),
 
@@ -67,6 +73,7 @@ let package = Package(
     tests("AuthTests", of: ["Auth", "JSON", "Crypto", "Bytes"]),
     tests(
       "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
+    tests("ClusterTests", of: ["Cluster", "Store", "Crypto", "Bytes"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
     tests("ServerTests", of: ["Server", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
     tests("EndToEndTests", of: []),
