@@ -44,10 +44,7 @@ extension DataLoop {
       guard let record, !record.isTombstone else { return nil }
       if let reader, reader != record.owner { return false }
       let owner = owners.bytes(of: record.owner.rawValue)
-      beginHead(
-        call.style, status: 200, contentType: "application/json",
-        contentLength: RecordText.count(record, owner: owner))
-      endHead()
+      appendJSONHead(call.style, contentLength: RecordText.count(record, owner: owner))
       if !call.style.isHead { RecordText.append(record, owner: owner, to: &output) }
       return true
     }
