@@ -314,6 +314,7 @@ extension DataLoop {
       switch result {
       case .bytes(let count):
         connections[slot].output.consume(count)
+        connections[slot].stream?.noteProgress()
         restIdle(slot)
       case .wouldBlock: return false
       case .failed:

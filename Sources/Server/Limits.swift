@@ -46,6 +46,9 @@ public struct Limits: Sendable, Equatable {
   /// 4 KiB: secrets wait for the hashing thread in memory, sent by clients that nobody knows yet.
   static let secretBytesMax = 4 << 10
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.
+  /// 4 heartbeats, a minute as for every other client: a stream that is owed something and takes no
+  /// byte of it holds a long value in memory. It is closed, and may come back with `Last-Event-ID`.
+  static let streamStalledBeatsMax = 4
   static let passwordQueueMax = 256
   /// How long a stop waits for requests in flight.
   static let drainMilliseconds: UInt64 = 800
