@@ -170,7 +170,7 @@ extension DataLoop {
         return end
       }
     }
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
     }
@@ -186,7 +186,7 @@ extension DataLoop {
   private mutating func continueBody(_ slot: Int, _ bytes: Span<UInt8>) -> Int {
     guard let body = connections[slot].body else { return 0 }
     // Asked for each piece: when the bodies began they had no bytes.
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       dropBody(slot)
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
