@@ -186,7 +186,7 @@ extension DataLoop {
         return end
       }
     }
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
     }
@@ -202,7 +202,7 @@ extension DataLoop {
   private mutating func continueBody(_ slot: Int, _ bytes: Span<UInt8>) -> Int {
     guard let body = connections[slot].body else { return 0 }
     // Asked for each piece: when the bodies began they had no bytes.
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       dropBody(slot)
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
@@ -330,6 +330,7 @@ extension DataLoop {
       switch result {
       case .bytes(let count):
         connections[slot].output.consume(count)
+        connections[slot].stream?.noteProgress()
         restIdle(slot)
       case .wouldBlock: return false
       case .failed:
