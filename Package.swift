@@ -63,7 +63,7 @@ let package = Package(
     .executableTarget(
       name: "dynasim", dependencies: ["Simulation", "Platform", "Bytes"], swiftSettings: settings),
     .executableTarget(
-      name: "dynabench", dependencies: ["HTTP", "Platform", "Bytes"], swiftSettings: settings),
+      name: "dynabench", dependencies: ["HTTP", "JSON", "Platform", "Bytes"], swiftSettings: settings),
 
     tests("BytesTests", of: ["Bytes"]),
     tests("CryptoTests", of: ["Crypto", "Bytes"]),

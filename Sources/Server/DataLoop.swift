@@ -120,7 +120,8 @@ struct DataLoop: ~Copyable {
     httpLimits.headerFieldsMax = limits.headerFieldsMax
     httpLimits.bodyBytesMax = limits.bodyBytesMax
     self.httpLimits = httpLimits
-    verifier = TokenVerifier(secret: node.configuration.tokenSecret)
+    verifier = TokenVerifier(
+      secret: node.configuration.tokenSecret, subjectBytesMax: limits.nameBytesMax)
     readsArePublic = node.configuration.readAccess == .public
     let crossOrigin = node.configuration.crossOrigin
     headsAreUniform = crossOrigin == .any || crossOrigin == .off

@@ -80,7 +80,10 @@ public enum Server {
       if let embedded { return embedded }
       throw StorageError(
         message:
-          "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
+          """
+          this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random \
+          bytes, or run encryption.sh and build again
+          """,
         code: .cannotStart)
     }
     do throws(FileError) {
@@ -91,7 +94,10 @@ public enum Server {
     }
     throw StorageError(
       message:
-        "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+        """
+        DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes \
+        one
+        """,
       code: .cannotStart)
   }
 
