@@ -78,8 +78,8 @@ static inline void clinux_pause(void) {
 
 // recv(2) and send(2) of glibc are places where a thread can be cancelled, and pay for that in a
 // process of several threads. Ours are never cancelled.
-static inline long clinux_receive(int socket, void *bytes, size_t count) {
-  return syscall(SYS_recvfrom, socket, bytes, count, 0, 0, 0);
+static inline long clinux_receive(int socket, void *bytes, size_t count, int flags) {
+  return syscall(SYS_recvfrom, socket, bytes, count, flags, 0, 0);
 }
 
 static inline long clinux_send(int socket, const void *bytes, size_t count) {
