@@ -20,8 +20,9 @@ extension HTTPClientConnection {
     case .connecting: if !open(now) { return }
     case .open: break
     }
-    if writable || transport.isSecure { flush(now: now) }
+    // What came may say that the server takes no further request.
     if readable || transport.isSecure { receive(now) }
+    if writable || transport.isSecure { flush(now: now) }
   }
 
   /// Sends what is queued, as far as the kernel takes it.
@@ -137,7 +138,7 @@ extension HTTPClientConnection {
     while state == .open {
       switch transport.read(into: &input) {
       case .bytes: takeInput(now)
-      case .waits: return
+      case .waits: return trimInput()
       case .closed: end()
       // Where the body would last until here, nobody can say whether this is its end.
       case .truncated: close(.closedByPeer)
@@ -153,10 +154,13 @@ extension HTTPClientConnection {
     let used = takeAnswers(bytes.span, now)
     guard !isClosed else { return }
     bytes.consume(used)
-    // An idle connection holds no memory.
-    if !bytes.isEmpty || !requests.isEmpty && bytes.capacity <= HTTPClientLimits.keptBytesMax {
-      swap(&bytes, &input)
-    }
+    swap(&bytes, &input)
+  }
+
+  /// An idle connection holds no memory.
+  private mutating func trimInput() {
+    guard input.isEmpty else { return }
+    if requests.isEmpty || input.capacity > HTTPClientLimits.keptBytesMax { input.release() }
   }
 
   /// Takes the responses at the front of the bytes. Returns how many bytes are done with.
