@@ -49,9 +49,10 @@ public enum TLSWriteResult: Equatable, Sendable {
 /// whatever the socket itself may have (OpenSSL may hold what came with earlier bytes), and after
 /// each writable event `flush`.
 @safe public struct TLSSession: ~Copyable {
-  private let handle: OpaquePointer
-  // Where OpenSSL finds it, for as long as the session lives.
+  // One pointer, so that a connection without a session has room for little more than its absence.
+  // The wire stays in place, where OpenSSL finds it, for as long as the session lives.
   private let wire: UnsafeMutablePointer<TLSWire>
+  private var handle: OpaquePointer { unsafe wire.pointee.session }
 
   /// A full record (RFC 8446 §5.1).
   private static let recordBytesMax = 16 << 10
@@ -66,7 +67,6 @@ public enum TLSWriteResult: Equatable, Sendable {
     let session = try unsafe Self.make(context)
     unsafe SSL_set_accept_state(session)
     unsafe wire = Self.connect(session, to: descriptor)
-    unsafe handle = session
   }
 
   /// The side of a client, on a socket that is connected (or about to be).
@@ -83,7 +83,6 @@ public enum TLSWriteResult: Equatable, Sendable {
       throw .certificate(reason: "\(serverName) is no name that a certificate could have")
     }
     unsafe wire = Self.connect(session, to: descriptor)
-    unsafe handle = session
   }
 
   @unsafe private static func make(_ context: TLSContext) throws(TLSFailure) -> OpaquePointer {
@@ -100,7 +99,7 @@ public enum TLSWriteResult: Equatable, Sendable {
     _ session: OpaquePointer, to descriptor: Int32
   ) -> UnsafeMutablePointer<TLSWire> {
     let wire = UnsafeMutablePointer<TLSWire>.allocate(capacity: 1)
-    unsafe wire.initialize(to: TLSWire(descriptor: descriptor))
+    unsafe wire.initialize(to: TLSWire(session: session, descriptor: descriptor))
     let bio = unsafe SSL_get_rbio(session)
     unsafe BIO_set_data(bio, wire)
     unsafe BIO_set_init(bio, 1)

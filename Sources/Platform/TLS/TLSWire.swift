@@ -8,7 +8,9 @@ internal import Glibc
 /// wait there: what the socket does not take is kept in `outgoing`. So a record that was sealed is
 /// a record that was sent, as far as OpenSSL is concerned, and no call must be repeated with the
 /// bytes of another one.
-struct TLSWire: ~Copyable {
+@safe struct TLSWire: ~Copyable {
+  /// What reads and writes here. The owner of the wire frees it.
+  let session: OpaquePointer
   let descriptor: Int32
   /// The socket gave as much as was asked for: there may be more.
   var mayHaveMore = true
@@ -23,7 +25,10 @@ struct TLSWire: ~Copyable {
   /// Sealed bytes that the socket has not taken. Owns no memory while empty.
   var outgoing = ByteBuffer()
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  @unsafe init(session: OpaquePointer, descriptor: Int32) {
+    unsafe self.session = session
+    self.descriptor = descriptor
+  }
 
   @unsafe mutating func read(_ target: UnsafeMutableRawBufferPointer) -> ReadResult {
     let result = unsafe Socket.read(descriptor, into: target, waits: waits)
