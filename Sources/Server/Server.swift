@@ -62,7 +62,8 @@ public enum Server {
         requiresClientCertificate: configuration.clientCertificate == .required)
     } catch {
       throw StartError(
-        message: "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
+        message:
+          "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
         code: .cannotStart)
     }
   }
