@@ -2,6 +2,7 @@
 
 import Auth
 import Bytes
+import Crypto
 import Durability
 public import Platform
 import Store
@@ -73,25 +74,28 @@ public enum Server {
   }
 
   /// The key-encryption key: of the file, else the embedded one.
+  ///
+  /// - Parameter name: what an error calls the file's setting.
   static func readKey(
-    file: String?, embedded: [UInt8]?
-  ) throws(StorageError) -> [UInt8] {
+    file: String?, embedded: [UInt8]?, name: String = "DYNA_ENCRYPTION_KEY_FILE"
+  ) throws(StorageError) -> Secret {
     guard let path = file else {
-      if let embedded { return embedded }
+      if var embedded { return Secret(taking: &embedded) }
       throw StorageError(
         message:
           "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
         code: .cannotStart)
     }
     do throws(FileError) {
-      let key = try Machine.readWholeFile(path, limit: 4_096)
-      if key.count == keyBytes { return key }
+      var key = try Machine.readWholeFile(path, limit: 4_096)
+      if key.count == keyBytes { return Secret(taking: &key) }
+      SecretBytes.wipe(&key)
     } catch {
-      throw StorageError(message: "DYNA_ENCRYPTION_KEY_FILE: \(error)", code: .cannotStart)
+      throw StorageError(message: "\(name): \(error)", code: .cannotStart)
     }
     throw StorageError(
       message:
-        "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+        "\(name): \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
       code: .cannotStart)
   }
 
@@ -177,6 +181,9 @@ public enum Server {
       CheckpointThread(
         gate: gate, database: node.database, checkpointer: checkpointer, position: position,
         snapshots: snapshots, reserve: Reserve(disk: storage.disk),
+        keys: KeyRotation(
+          disk: storage.disk, snapshotDisk: snapshots.disk, keyring: storage.keyring,
+          keyEncryptionKey: storage.keyEncryptionKey),
         snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
     let passwords = Handover(
       PasswordThread(

@@ -10,6 +10,7 @@ case "help", "--help", "-h": Help.run()
 case "version", "--version": Version.run()
 case "serve": Serve.run(Array(words.dropFirst()))
 case "health": Health.run(Array(words.dropFirst()))
+case "keys": Keys.run(Array(words.dropFirst()))
 case "snapshot": Snapshot.run(Array(words.dropFirst()))
 default: Serve.run(words)
 }

@@ -192,7 +192,7 @@ struct LogDamageTests {
   func wrongKey(entries: Int) throws {
     let image = try LogImage(entries: entries, certified: false)
     let other = try Keyring.open(
-      SimulatedDisk(seed: 3), keyEncryptionKey: Fixed.keyEncryptionKey,
+      SimulatedDisk(seed: 3), keyEncryptionKey: Fixed.keyEncryptionKey.span,
       random: Fixed.counting(from: 1))
     #expect(throws: RecoveryError.self) {
       try Recovery.replay(image.disk.afterKill(), keyring: other, after: 0) { _ in

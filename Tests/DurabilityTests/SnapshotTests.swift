@@ -41,7 +41,7 @@ struct SnapshotTests {
   private func read(
     _ disk: SimulatedDisk, _ name: String, key: [UInt8] = Fixed.keyEncryptionKey
   ) throws -> [Row] {
-    var reader = try SnapshotReader(disk: disk, name: name, keyEncryptionKey: key)
+    var reader = try SnapshotReader(disk: disk, name: name, keyEncryptionKey: key.span)
     var rows: [Row] = []
     let summary = try reader.forEachRecord { record in
       rows.append(
@@ -58,7 +58,7 @@ struct SnapshotTests {
 
   private func text(_ disk: SimulatedDisk, _ name: String) throws -> String {
     var reader = try SnapshotReader(
-      disk: disk, name: name, keyEncryptionKey: Fixed.keyEncryptionKey)
+      disk: disk, name: name, keyEncryptionKey: Fixed.keyEncryptionKey.span)
     var bytes: [UInt8] = []
     try reader.forEachPiece { bytes += [UInt8](copying: $0) }
     return String(decoding: bytes, as: UTF8.self)

@@ -340,7 +340,11 @@ struct CheckpointerTests {
     let thread = CheckpointThread(
       gate: gate, database: node.world.database, checkpointer: try node.takeCheckpointer(),
       position: node.report.checkpointPosition, snapshots: snapshots,
-      reserve: Reserve(disk: node.storage.disk), snapshotMinutes: 60,
+      reserve: Reserve(disk: node.storage.disk),
+      keys: KeyRotation(
+        disk: node.storage.disk, snapshotDisk: snapshots.disk, keyring: node.storage.keyring,
+        keyEncryptionKey: node.storage.keyEncryptionKey),
+      snapshotMinutes: 60,
       logger: Logger(level: .error))
     thread.run()
   }
