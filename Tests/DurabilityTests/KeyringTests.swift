@@ -120,10 +120,10 @@ struct KeyringTests {
 
   private static var second: Keyring.DataKey {
     let key = Secret(copying: [UInt8](repeating: 9, count: 32).span)
+    let wrapping = Fixed.keyEncryptionKey
     return Keyring.DataKey(
       wrapped: .wrap(
-        key.span, keyID: 2, keyEncryptionKey: Fixed.keyEncryptionKey.span,
-        random: Fixed.counting()),
+        key.span, keyID: 2, keyEncryptionKey: wrapping.span, random: Fixed.counting()),
       secret: key, made: nil)
   }
 
