@@ -46,7 +46,8 @@ struct LogFiles<D: Disk>: ~Copyable {
     nextNumber = recovered.nextSegment
     for segment in recovered.segments {
       closed.append(
-        Closed(number: segment.number, lastLSN: segment.lastLSN, size: segment.byteCount,
+        Closed(
+          number: segment.number, lastLSN: segment.lastLSN, size: segment.byteCount,
           keyID: segment.keyID))
     }
   }

@@ -157,7 +157,11 @@ public struct KeyCommand {
       return Self.rewrapped(keys.keyring, keyFile: path)
     case .list:
       var use = try keys.useOfFiles()
-      let store = try SQLiteCheckpoint(path: dataDirectory + "/storage.db")
+      let name = "storage.db"
+      guard try disk.names().contains(name) else {
+        return KeyList.text(keys.keyring, use, now: SystemClock.wallMilliseconds())
+      }
+      let store = try SQLiteCheckpoint(path: "\(dataDirectory)/\(name)")
       try store.forEachHead(CheckpointBlock.allIDs, bytes: CheckpointBlock.keyedBytes) {
         use.countBlock($2)
         return true

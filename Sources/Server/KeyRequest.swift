@@ -70,9 +70,17 @@ struct KeyRequest: Equatable {
     return KeyRequest(text: String(decoding: bytes.copied(), as: UTF8.self))
   }
 
-  /// Leaves the request for the node.
+  /// Leaves the request for the node, whole. It need not survive a power failure.
+  ///
+  /// Of two that are left at the same moment one takes the place of the other, whose command sees
+  /// that it has gone unanswered and leaves it again.
   func leave(on disk: FileDisk) throws(DiskError) {
-    try AtomicFile.replace(disk, Self.fileName, Array(text.utf8).span)
+    let unfinished = Self.fileName + "." + id
+    try disk.create(unfinished).write(Array(text.utf8).span, at: 0)
+    do throws(DiskError) { try disk.rename(unfinished, to: Self.fileName) } catch {
+      // A node that starts clears away what it finds.
+      guard error.isMissing else { throw error }
+    }
   }
 
   /// Removes what commands that were broken off left behind.

@@ -30,9 +30,7 @@ public enum Server {
     let started = SystemClock.monotonic()
     let logger = Logger(level: LogLevel(configuration.logLevel) ?? .info)
     let descriptors = Machine.raiseDescriptorLimit().soft
-    if configuration.tokenSecret.count < 16 {
-      logger.warn("JWT_SECRET is shorter than 16 bytes: whoever guesses it can be any user")
-    }
+    warn(configuration, logger)
 
     // The ports come first: a node that cannot listen must not count a start.
     let loopCount = configuration.loopCount ?? Machine.availableCores()
@@ -51,6 +49,27 @@ public enum Server {
   }
 
   // MARK: Parts of the start
+
+  /// Says what can be started with, and is unwise.
+  private static func warn(_ configuration: Configuration, _ logger: Logger) {
+    if configuration.tokenSecret.count < secretBytesMin {
+      logger.warn(
+        "JWT_SECRET is shorter than 16 bytes: who has one token can try out secrets until one fits, and then be any user, the admin too"
+      )
+    }
+    if let secret = configuration.clusterSecret, secret.count < secretBytesMin {
+      logger.warn(
+        "CLUSTER_SECRET is shorter than 16 bytes: who sees one message between nodes can try out secrets until one fits, and then be a node"
+      )
+    }
+    if let path = configuration.encryptionKeyFile, Machine.isOpenToAll(path) {
+      logger.warn(
+        "every user of this machine can read the encryption key: take the right away with chmod 600",
+        LogField("file", path))
+    }
+  }
+
+  private static let secretBytesMin = 16
 
   private static func openListeners(
     _ configuration: Configuration, count: Int
@@ -110,6 +129,17 @@ public enum Server {
       cluster: identity.cluster,
       origins: Origins(own: Origin(node: identity.node, boot: identity.boot)), gates: gates,
       limits: configuration.limits)
+    switch storage.access {
+    case .closed: break
+    case .tightened:
+      logger.info(
+        "the data directory was open to others, and is closed now",
+        LogField("data", storage.directory))
+    case .open(let mode):
+      logger.warn(
+        "the data directory is open to others and belongs to another user: close it with chmod 700",
+        LogField("data", storage.directory), LogField("mode", String(mode, radix: 8)))
+    }
     let checkpoint = try storage.openCheckpoint()
     let (report, recovered) = try storage.load(into: database, from: checkpoint)
     if report.tornBytes > 0 {

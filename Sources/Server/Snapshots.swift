@@ -26,6 +26,7 @@ struct Snapshots: Sendable {
     do {
       try Machine.makeDirectories(path)
       disk = try FileDisk(path: path)
+      _ = try disk.tighten()
     } catch {
       throw StorageError(message: "\(path): \(error)", code: .cannotStart)
     }

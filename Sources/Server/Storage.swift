@@ -30,6 +30,8 @@ struct Storage: ~Copyable {
   let identity: NodeIdentity
   let keyring: Keyring
   let keyEncryptionKey: Secret
+  /// Who else may use the directory.
+  let access: DirectoryAccess
   private let lock: DirectoryLock
 
   /// Opens the directory, making it where there is none.
@@ -40,6 +42,7 @@ struct Storage: ~Copyable {
       try Machine.makeDirectories(directory)
       let lock = try DirectoryLock(directory: directory)
       let disk = try FileDisk(path: directory)
+      let access = try disk.tighten()
       Reserve(disk: disk).release()
       let keyring = try Keyring.open(
         disk, keyEncryptionKey: keyEncryptionKey.span,
@@ -48,7 +51,7 @@ struct Storage: ~Copyable {
       let identity = try NodeIdentity.open(disk)
       return Storage(
         directory: directory, disk: disk, identity: identity, keyring: keyring,
-        keyEncryptionKey: keyEncryptionKey, lock: lock)
+        keyEncryptionKey: keyEncryptionKey, access: access, lock: lock)
     } catch let error as StorageError {
       throw StorageError(message: "\(directory): \(error.message)", code: error.code)
     } catch {
@@ -58,13 +61,14 @@ struct Storage: ~Copyable {
 
   private init(
     directory: String, disk: FileDisk, identity: NodeIdentity, keyring: Keyring,
-    keyEncryptionKey: Secret, lock: consuming DirectoryLock
+    keyEncryptionKey: Secret, access: DirectoryAccess, lock: consuming DirectoryLock
   ) {
     self.directory = directory
     self.disk = disk
     self.identity = identity
     self.keyring = keyring
     self.keyEncryptionKey = keyEncryptionKey
+    self.access = access
     self.lock = lock
   }
 

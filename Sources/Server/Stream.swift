@@ -82,7 +82,8 @@ struct StreamGroups {
     }
     group.slots.append(Int32(slot))
     count += 1
-    return Stream(place: place, reader: reader, after: after, group: group, position: group.slots.count - 1)
+    return Stream(
+      place: place, reader: reader, after: after, group: group, position: group.slots.count - 1)
   }
 
   /// - Returns: the slot that took the removed one's position in its group, if another did.

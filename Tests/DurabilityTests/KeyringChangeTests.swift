@@ -44,7 +44,8 @@ struct KeyringChangeTests {
     ).save(on: disk)
     let text = String(decoding: try #require(disk.content(of: "keyring.json")), as: UTF8.self)
     let lines = text.split(separator: "\n").map(String.init)
-    #expect(lines.count == 4 && lines[0] == #"{"format":1,"current":2,"keys":["# && lines[3] == "]}")
+    #expect(
+      lines.count == 4 && lines[0] == #"{"format":1,"current":2,"keys":["# && lines[3] == "]}")
     let begin = #"","wrapped":[{"by":"08d3c799fa96c364","salt":""#.dropFirst()
     #expect(
       lines[1].hasPrefix(#"{"id":1,"made":1700000000000\#(begin)\#(hex(Array(132..<164)))"#))

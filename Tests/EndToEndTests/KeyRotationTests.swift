@@ -73,7 +73,8 @@ struct KeyRotationTests {
 
   // MARK: Data keys
 
-  @Test("a new data key takes over log, blocks and snapshots while the node serves; the old one goes")
+  @Test(
+    "a new data key takes over log, blocks and snapshots while the node serves; the old one goes")
   func rotate() throws {
     let (node, store) = try filled()
     try node.restart()  // the stop has made a checkpoint of it
