@@ -144,7 +144,6 @@ struct CheckpointThread: ~Copyable {
     } catch {
       logger.error("snapshot failed", LogField("error", "\(error)"))
     }
-    snapshots.clearRequest()
   }
 
   // MARK: Keys

@@ -73,8 +73,7 @@ struct SnapshotsTests {
     }
   }
 
-  @Test(
-    "records that are there while a snapshot is taken are in it, each once, in one of their states")
+  @Test("records that are there while a snapshot is taken are in it, each once, in one of their states")
   func concurrent() throws {
     let directory = try DataDirectory()
     let name = try directory.start { node in
@@ -110,8 +109,7 @@ struct SnapshotsTests {
       }
       #expect(taken == nil)
     }
-    #expect(
-      try FileManager.default.contentsOfDirectory(atPath: directory.path + "/snapshots").isEmpty)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/snapshots").isEmpty)
   }
 
   @Test("the newest are kept, as many as are asked for")
@@ -141,9 +139,34 @@ struct SnapshotsTests {
       #expect(!snapshots.isRequested)
       _ = try FileDisk(path: directory.path + "/snapshots").create(Snapshots.requestName)
       #expect(snapshots.isRequested)
-      snapshots.clearRequest()
+      #expect(try snapshots.take(of: node.world.database) != nil)
       #expect(!snapshots.isRequested)
-      snapshots.clearRequest()
+      #expect(try snapshots.take(of: node.world.database) != nil)
+    }
+  }
+
+  @Test("who asks while a snapshot is under way waits for the next one")
+  func lateRequest() throws {
+    let directory = try DataDirectory()
+    try directory.start { node in
+      let snapshots = try snapshots(node)
+      let disk = try FileDisk(path: directory.path + "/snapshots")
+      let taken = try snapshots.take(of: node.world.database) {
+        _ = try? disk.create(Snapshots.requestName)
+        return false
+      }
+      #expect(taken != nil && snapshots.isRequested)
+    }
+  }
+
+  @Test("a snapshot that is interrupted leaves the request to whoever comes after")
+  func interruptedRequest() throws {
+    let directory = try DataDirectory()
+    try directory.start { node in
+      let snapshots = try snapshots(node)
+      _ = try FileDisk(path: directory.path + "/snapshots").create(Snapshots.requestName)
+      #expect(try snapshots.take(of: node.world.database, until: { true }) == nil)
+      #expect(snapshots.isRequested)
     }
   }
 
@@ -180,8 +203,7 @@ struct SnapshotsTests {
     #expect(!FileManager.default.fileExists(atPath: target.path))
   }
 
-  @Test(
-    "the wrong key, a directory that is not empty, and one that is none are refused in one line")
+  @Test("the wrong key, a directory that is not empty, and one that is none are refused in one line")
   func refusals() throws {
     let directory = try DataDirectory()
     try directory.start { node in

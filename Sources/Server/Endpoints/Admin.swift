@@ -37,7 +37,7 @@ extension DataLoop {
   private mutating func adminLogin(_ call: borrowing Call) {
     readsSecret = true
     do throws(JSONError) {
-      let body = try JSONValidator.check(call.body)
+      let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("password", of: body, in: call.body),
         var secret = JSONReader.string(member, in: call.body)

@@ -33,7 +33,7 @@ extension DataLoop {
     }
     readsSecret = true
     do throws(JSONError) {
-      let body = try JSONValidator.check(call.body)
+      let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("secret", of: body, in: call.body),
         var secret = JSONReader.string(member, in: call.body), !secret.isEmpty
