@@ -30,7 +30,6 @@ public enum Server {
     let started = SystemClock.monotonic()
     let logger = Logger(level: LogLevel(configuration.logLevel) ?? .info)
     let descriptors = Machine.raiseDescriptorLimit().soft
-    warn(configuration, logger)
 
     // The ports come first: a node that cannot listen must not count a start.
     let loopCount = configuration.loopCount ?? Machine.availableCores()
@@ -50,8 +49,11 @@ public enum Server {
 
   // MARK: Parts of the start
 
-  /// Says what can be started with, and is unwise.
-  private static func warn(_ configuration: Configuration, _ logger: Logger) {
+  /// Says what can be started with, and is unwise. Only of a node that does start: one that does not
+  /// has one line to say.
+  private static func warn(
+    _ configuration: Configuration, _ storage: borrowing Storage, _ logger: Logger
+  ) {
     if configuration.tokenSecret.count < secretBytesMin {
       logger.warn(
         "JWT_SECRET is shorter than 16 bytes: who has one token can try out secrets until one fits, and then be any user, the admin too"
@@ -66,6 +68,17 @@ public enum Server {
       logger.warn(
         "every user of this machine can read the encryption key: take the right away with chmod 600",
         LogField("file", path))
+    }
+    switch storage.access {
+    case .closed: break
+    case .tightened:
+      logger.info(
+        "the data directory was open to others, and is closed now",
+        LogField("data", storage.directory))
+    case .open(let mode):
+      logger.warn(
+        "the data directory is open to others and belongs to another user: close it with chmod 700",
+        LogField("data", storage.directory), LogField("mode", String(mode, radix: 8)))
     }
   }
 
@@ -129,17 +142,6 @@ public enum Server {
       cluster: identity.cluster,
       origins: Origins(own: Origin(node: identity.node, boot: identity.boot)), gates: gates,
       limits: configuration.limits)
-    switch storage.access {
-    case .closed: break
-    case .tightened:
-      logger.info(
-        "the data directory was open to others, and is closed now",
-        LogField("data", storage.directory))
-    case .open(let mode):
-      logger.warn(
-        "the data directory is open to others and belongs to another user: close it with chmod 700",
-        LogField("data", storage.directory), LogField("mode", String(mode, radix: 8)))
-    }
     let checkpoint = try storage.openCheckpoint()
     let (report, recovered) = try storage.load(into: database, from: checkpoint)
     if report.tornBytes > 0 {
@@ -169,6 +171,7 @@ public enum Server {
     let threads = try startThreads(
       node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
       &listeners)
+    warn(configuration, storage, logger)
     logger.info(
       "listening", LogField("version", version), LogField("address", address),
       LogField("data", storage.directory),
