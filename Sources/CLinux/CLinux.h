@@ -88,6 +88,6 @@ static inline int clinux_get_flags(int file) { return fcntl(file, F_GETFL); }
 static inline int clinux_set_flags(int file, int flags) { return fcntl(file, F_SETFL, flags); }
 
 // prctl(2) takes variable arguments.
-static inline int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+static inline int clinux_set_dumpable(int yes) { return prctl(PR_SET_DUMPABLE, yes, 0, 0, 0); }
 
 #endif

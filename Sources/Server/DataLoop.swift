@@ -94,6 +94,8 @@ struct DataLoop: ~Copyable {
   var now = SystemClock.monotonic()
   var date: DateLine
   var nextGeneration: UInt32 = 1
+  /// A request held a password: its bytes are overwritten when they are done with.
+  var readsSecret = false
   /// This turn appended to the log.
   var hasAppended = false
   /// Bytes of bodies that are not complete.

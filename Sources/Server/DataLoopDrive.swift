@@ -96,7 +96,12 @@ extension DataLoop {
   private mutating func settleInput(
     _ slot: Int, _ buffer: inout ByteBuffer, used: Int, isScratch: Bool
   ) {
-    buffer.consume(used)
+    if readsSecret {
+      readsSecret = false
+      buffer.erase(used)
+    } else {
+      buffer.consume(used)
+    }
     if isScratch {
       if !buffer.isEmpty { connections[slot].input.append(buffer.span) }
       return
@@ -222,6 +227,7 @@ extension DataLoop {
       dropBody(slot)
       let head = body.head
       dispatch(slot, body.request, head: head.span, body: body.bytes.span)
+      if readsSecret { body.bytes.erase() }
     }
     return used
   }

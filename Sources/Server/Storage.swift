@@ -1,6 +1,7 @@
 // The data directory: opened, read back into memory, and what the threads of the disk work with.
 
 import Bytes
+import Crypto
 import Durability
 import Platform
 import Store
@@ -28,22 +29,29 @@ struct Storage: ~Copyable {
   let disk: FileDisk
   let identity: NodeIdentity
   let keyring: Keyring
+  let keyEncryptionKey: Secret
+  /// Who else may use the directory.
+  let access: DirectoryAccess
   private let lock: DirectoryLock
 
   /// Opens the directory, making it where there is none.
   static func open(
-    _ directory: String, keyEncryptionKey: [UInt8]
+    _ directory: String, keyEncryptionKey: Secret
   ) throws(StorageError) -> Storage {
     do {
       try Machine.makeDirectories(directory)
       let lock = try DirectoryLock(directory: directory)
       let disk = try FileDisk(path: directory)
+      let access = try disk.tighten()
       Reserve(disk: disk).release()
-      let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
+      let keyring = try Keyring.open(
+        disk, keyEncryptionKey: keyEncryptionKey.span,
+        milliseconds: SystemClock.wallMilliseconds())
       if !(try disk.names().contains(NodeIdentity.fileName)) { try begin(directory, disk) }
       let identity = try NodeIdentity.open(disk)
       return Storage(
-        directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
+        directory: directory, disk: disk, identity: identity, keyring: keyring,
+        keyEncryptionKey: keyEncryptionKey, access: access, lock: lock)
     } catch let error as StorageError {
       throw StorageError(message: "\(directory): \(error.message)", code: error.code)
     } catch {
@@ -53,12 +61,14 @@ struct Storage: ~Copyable {
 
   private init(
     directory: String, disk: FileDisk, identity: NodeIdentity, keyring: Keyring,
-    lock: consuming DirectoryLock
+    keyEncryptionKey: Secret, access: DirectoryAccess, lock: consuming DirectoryLock
   ) {
     self.directory = directory
     self.disk = disk
     self.identity = identity
     self.keyring = keyring
+    self.keyEncryptionKey = keyEncryptionKey
+    self.access = access
     self.lock = lock
   }
 

@@ -59,6 +59,7 @@ struct ConfigurationTests {
     ("DYNA_LOG", "debug", { $0.logLevel }),
     ("DYNA_CORS", "off", { $0.crossOrigin == .off ? "off" : "on" }),
     ("DYNA_ENCRYPTION_KEY_FILE", "/k", { $0.encryptionKeyFile ?? "" }),
+    ("DYNA_CORE_DUMPS", "on", { $0.allowsCoreDumps ? "on" : "off" }),
     ("DYNA_SNAPSHOT_MINUTES", "5", { "\($0.snapshotMinutes)" }),
     ("DYNA_LOOPS", "3", { "\($0.loopCount ?? 0)" }),
     ("DYNA_LIMIT_KEY_BYTES", "100", { "\($0.limits.keyBytesMax)" }),
@@ -73,7 +74,8 @@ struct ConfigurationTests {
     ("DYNA_LIMIT_IDLE_SECONDS", "13", { "\($0.limits.idleSeconds)" }),
   ]
 
-  @Test("every setting is heard as a flag, as a variable and in the file", arguments: settings.indices)
+  @Test(
+    "every setting is heard as a flag, as a variable and in the file", arguments: settings.indices)
   func everySetting(index: Int) throws {
     let (name, value, found) = Self.settings[index]
     let flag = Configuration.flag(for: name)

@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import HTTP
 import Platform
 import Store
@@ -376,7 +377,8 @@ struct LoopTests {
   func fullLine() throws {
     let node = try LoopWorld()
     let job = PasswordJob(
-      loop: 0, token: 0, style: ReplyStyle(), purpose: .admin, secret: [], address: .unknown)
+      loop: 0, token: 0, style: ReplyStyle(), purpose: .admin,
+      secret: Secret(copying: [UInt8]().span), address: .unknown)
     for _ in 0..<Limits.passwordQueueMax { #expect(node.passwords.submit(job)) }
     let client = try node.connect()
     let answer = node.exchange(login("alice"), from: client)

@@ -61,6 +61,7 @@ extension DataLoop {
 
   /// Everything but the users, for who knows the cluster's secret.
   mutating func wholeStore(_ call: borrowing Call) {
+    readsSecret = true
     guard let secret = node.configuration.clusterSecret,
       ConstantTime.equal(secret.span, call.field(call.request.apiKey))
     else {
