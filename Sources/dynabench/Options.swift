@@ -1,6 +1,7 @@
 /// The options of all verbs; each verb says which of them it takes.
 enum OptionName: String, CaseIterable {
-  case connections, seconds, keys, pipeline, table, token, user, secret, rate, pid, json, file, https, ca
+  case connections, seconds, keys, pipeline, table, token, user, secret, rate, pid, json, file,
+    https, ca
   case subscribers, messages
   case valueBytes = "value-bytes"
   case spreadKeys = "spread-keys"
@@ -24,7 +25,8 @@ struct Options {
       }
       let parts = word.dropFirst(2)
         .split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = OptionName(rawValue: String(parts[0])), (names + Self.transport).contains(name)
+      guard let name = OptionName(rawValue: String(parts[0])),
+        (names + Self.transport).contains(name)
       else {
         throw Mistake("\(verb) has no option --\(parts[0]); `dynabench help` lists them")
       }

@@ -149,7 +149,8 @@ struct StreamLoop: ~Copyable {
     swap(&bytes, &publisher.output)
     try? poller.modify(
       publisher.wire.raw, token: Self.publisherToken,
-      events: publisher.output.isEmpty && !publisher.wire.holdsSealed ? .readable : [.readable, .writable])
+      events: publisher.output.isEmpty && !publisher.wire.holdsSealed
+        ? .readable : [.readable, .writable])
   }
 
   /// Ends the run; the first reason counts.

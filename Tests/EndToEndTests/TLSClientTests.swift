@@ -98,7 +98,9 @@ struct TLSClientTests {
     #expect(result.status == 0, "\(result.output)")
   }
 
-  @Test("dynabench trusts no node whose certificate is of another authority", .enabled(if: Bench.isThere))
+  @Test(
+    "dynabench trusts no node whose certificate is of another authority",
+    .enabled(if: Bench.isThere))
   func benchWrongAuthority() throws {
     let result = try Tool.run([
       Bench.path, "get", "https://127.0.0.1:\(node.port)", "--ca", foreign.authority,
