@@ -27,16 +27,18 @@ let package = Package(
   name: "dynaswift",
   products: [
     .executable(name: "dynaswift", targets: ["dynaswift"]),
+    .executable(name: "dynasim", targets: ["dynasim"]),
     .executable(name: "dynabench", targets: ["dynabench"]),
   ],
   targets: [
     // 0  C headers
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CProcessor"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CKey"),
     // 1  the ground
-    floor("Bytes"),
+    floor("Bytes", on: ["CProcessor"]),
     floor("Crypto", on: ["COpenSSL", "Bytes"]),
     // 2  the domain
     floor("JSON", on: ["Bytes"]),
@@ -44,20 +46,25 @@ let package = Package(
     floor("Store", on: ["Bytes"]),
     floor("Auth", on: ["JSON", "Crypto", "Bytes"]),
     // 3  the protocol
+    floor("Cluster", on: ["Store", "Crypto", "Bytes"]),
     floor("Durability", on: ["Store", "Crypto", "JSON", "Bytes"]),
     // 4  the machine
-    floor("Platform", on: ["CLinux", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
+    floor("Platform", on: ["CLinux", "CProcessor", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
     // 5  the server
     floor(
       "Server",
-      on: ["Platform", "Durability", "Store", "Auth", "HTTP", "JSON", "Crypto", "Bytes"]),
-    floor("Simulation", on: ["Durability", "Store", "Crypto", "JSON", "Bytes"]),
+      on: [
+        "Platform", "Cluster", "Durability", "Store", "Auth", "HTTP", "JSON", "Crypto", "Bytes",
+      ]),
+    floor("Simulation", on: ["Cluster", "Durability", "Store", "Crypto", "JSON", "Bytes"]),
     // 6  executables
     .executableTarget(
       name: "dynaswift", dependencies: ["Server", "HTTP", "JSON", "Platform", "Bytes", "CKey"],
       swiftSettings: settings),
     .executableTarget(
-      name: "dynabench", dependencies: ["HTTP", "Platform", "Bytes"], swiftSettings: settings),
+      name: "dynasim", dependencies: ["Simulation", "Platform", "Bytes"], swiftSettings: settings),
+    .executableTarget(
+      name: "dynabench", dependencies: ["HTTP", "JSON", "Platform", "Bytes"], swiftSettings: settings),
 
     tests("BytesTests", of: ["Bytes"]),
     tests("CryptoTests", of: ["Crypto", "Bytes"]),
@@ -67,6 +74,7 @@ let package = Package(
     tests("AuthTests", of: ["Auth", "JSON", "Crypto", "Bytes"]),
     tests(
       "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
+    tests("ClusterTests", of: ["Cluster", "Store", "Crypto", "Bytes"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
     tests("ServerTests", of: ["Server", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
     tests("EndToEndTests", of: []),

@@ -67,7 +67,7 @@ public enum Socket {
   /// a listener that reports nothing else must not hold its thread.
   private static let deadConnectionsMax = 1024
 
-  /// Reads what is there, at most as much as fits. An empty target reads nothing and is `.bytes(0)`.
+  /// Reads what is there, at most as much as fits. An empty target reads nothing: `.bytes(0)`.
   ///
   /// - Parameter waits: false keeps a socket that blocks from doing so this time.
   @unsafe public static func read(
@@ -76,7 +76,7 @@ public enum Socket {
     if unsafe target.isEmpty { return .bytes(0) }
     let flags = waits ? 0 : Int32(truncatingIfNeeded: Int(MSG_DONTWAIT))
     let count = retryingInterrupts {
-      unsafe Glibc.recv(descriptor, target.baseAddress, target.count, flags)
+      unsafe clinux_receive(descriptor, target.baseAddress, target.count, flags)
     }
     if count > 0 { return .bytes(count) }
     if count == 0 { return .closed }
@@ -101,7 +101,7 @@ public enum Socket {
     if bytes.isEmpty { return .bytes(0) }
     let count = unsafe bytes.withUnsafeBytes { source in
       retryingInterrupts {
-        unsafe Glibc.send(descriptor, source.baseAddress, source.count, Int32(MSG_NOSIGNAL))
+        unsafe clinux_send(descriptor, source.baseAddress, source.count)
       }
     }
     if count >= 0 { return .bytes(count) }

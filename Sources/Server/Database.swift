@@ -51,7 +51,7 @@ final class Database: Sendable {
   private let clock = Locked(HybridClock(last: 0))
   private let gates: [LoopGate]
   /// The cluster's number, which places its records.
-  private let seed: UInt64
+  let seed: UInt64
 
   init(cluster: UInt64, origins: Origins, gates: [LoopGate], limits: Limits) {
     seed = cluster
@@ -67,13 +67,27 @@ final class Database: Sendable {
 
   // MARK: Reading
 
-  /// Shows the record of a key, tombstones included, and the log position that the answer waits for.
+  /// Shows a key's record, tombstones included, and the log position that the answer waits for.
   @inline(__always)
   func read<Result>(
     _ place: Place, key: Span<UInt8>, _ body: (RecordView?, _ lsn: UInt64) -> Result
   ) -> Result {
     shards.withLock(place.shard) { cell in
       body(cell.shard.record(table: place.table, key: key, hash: place.hash), cell.shard.lastLSN)
+    }
+  }
+
+  /// Begins to bring the slot of a place into the cache; nothing waits for it.
+  func prefetchSlot(_ hash: UInt64) {
+    shards.withLock(Shard.index(of: hash)) { cell in
+      unsafe Processor.prefetch(cell.shard.slotAddress(of: hash), lines: 1)
+    }
+  }
+
+  /// As `prefetchSlot`, for the record that the slot of a place points to.
+  func prefetchRecord(_ hash: UInt64) {
+    shards.withLock(Shard.index(of: hash)) { cell in
+      unsafe Processor.prefetch(cell.shard.recordAddress(of: hash), lines: 3)
     }
   }
 
@@ -262,7 +276,7 @@ final class Database: Sendable {
     }
   }
 
-  /// A commit may have overtaken an event on its way into the gate: then nobody would wake the loop.
+  /// A commit may have overtaken an event on its way into the gate: nobody would wake the loop.
   private func wakeWatchers(_ receipt: WriteReceipt) -> WriteReceipt {
     if log.committed >= receipt.lsn { for gate in gates { gate.wakeIfWaiting() } }
     return receipt

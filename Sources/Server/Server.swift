@@ -62,7 +62,8 @@ public enum Server {
         requiresClientCertificate: configuration.clientCertificate == .required)
     } catch {
       throw StartError(
-        message: "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
+        message:
+          "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
         code: .cannotStart)
     }
   }
@@ -96,7 +97,10 @@ public enum Server {
       if let embedded { return embedded }
       throw StorageError(
         message:
-          "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
+          """
+          this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random \
+          bytes, or run encryption.sh and build again
+          """,
         code: .cannotStart)
     }
     do throws(FileError) {
@@ -107,7 +111,10 @@ public enum Server {
     }
     throw StorageError(
       message:
-        "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+        """
+        DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes \
+        one
+        """,
       code: .cannotStart)
   }
 
@@ -182,7 +189,7 @@ public enum Server {
     let configuration = node.configuration
     let writer = LogWriter(
       disk: storage.disk, keyring: storage.keyring, identity: storage.identity,
-      recovered: recovered)
+      recovered: recovered, options: LogOptions(valueBytesMax: configuration.limits.valueBytesMax))
     var logThread = LogThread(
       log: node.database.log, writer: writer, disk: storage.disk,
       durability: configuration.durability, logger: node.logger)

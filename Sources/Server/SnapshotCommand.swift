@@ -43,8 +43,10 @@ public struct SnapshotCommand {
       case ("restore", 3): verb = .restore(file: positional[1], directory: positional[2])
       default:
         throw Configuration.Mistake(
-          "usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> [--data-dir <DIRECTORY>]"
-        )
+          """
+          usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> \
+          [--data-dir <DIRECTORY>]
+          """)
       }
       dataDirectory = settings.text("DYNA_DATA_DIR") ?? "./data/6660"
       keyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
@@ -122,16 +124,26 @@ public struct SnapshotCommand {
           throw StorageError(message: "the node did not answer in time", code: .cannotStart)
         }
         _ = pause.wait(milliseconds: 20)
-        if !isInUse() {
-          try disk.remove(Snapshots.requestName)
-          return false
-        }
+        if !isInUse() { return !(try withdraw(from: disk)) }
       }
       return true
     } catch let error as StorageError {
       throw error
     } catch {
       throw StorageError(message: "\(directory): \(error)", code: .cannotStart)
+    }
+  }
+
+  /// Takes the request back from a node that is gone.
+  ///
+  /// - Returns: false where it was answered in the last moment.
+  private func withdraw(from disk: FileDisk) throws(DiskError) -> Bool {
+    do throws(DiskError) {
+      try disk.remove(Snapshots.requestName)
+      return true
+    } catch {
+      guard error.isMissing else { throw error }
+      return false
     }
   }
 
@@ -145,8 +157,8 @@ public struct SnapshotCommand {
     var reader = try reader(file)
     do throws(SnapshotError) {
       let summary = try reader.verify()
-      return
-        "\(file): \(summary.records) records, \(summary.valueBytes) bytes of values, whole and genuine"
+      let size = "\(summary.records) records, \(summary.valueBytes) bytes of values"
+      return "\(file): \(size), whole and genuine"
     } catch {
       throw StorageError(message: "\(error)", code: .damagedData)
     }
@@ -154,7 +166,7 @@ public struct SnapshotCommand {
 
   // MARK: restore
 
-  /// Fills a new data directory. Its records keep their versions and stamps; the cluster is a new one.
+  /// Fills a new data directory. Its records keep versions and stamps; the cluster is a new one.
   private func restore(_ file: String, to directory: String) throws(StorageError) -> String {
     if let found = try? FileDisk(path: directory).names(), !found.isEmpty {
       throw StorageError(

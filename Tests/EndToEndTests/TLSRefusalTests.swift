@@ -24,10 +24,12 @@ struct TLSRefusalTests {
     return recorder.fromClient
   }
 
-  @Test("plain HTTP gets a 400 in plain HTTP that says what to do", arguments: [
-    "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\nGET / HTTP/1.1\r\n", "PUT /t/key/k HTTP/1.1\r\n",
-    "G", "nonsense\n",
-  ])
+  @Test(
+    "plain HTTP gets a 400 in plain HTTP that says what to do",
+    arguments: [
+      "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\nGET / HTTP/1.1\r\n", "PUT /t/key/k HTTP/1.1\r\n",
+      "G", "nonsense\n",
+    ])
   func plainHTTP(text: String) throws {
     let link = try RawConnection(port: node.port)
     try link.send(ByteText(text))

@@ -31,7 +31,8 @@ struct CertificateFolder {
   func add(_ name: String, days: Int) throws {
     let (key, request, extensions) = (self["\(name).key"], self["\(name).csr"], "\(name).ext")
     try directory.write(
-      extensions, "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+      extensions,
+      "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
     for words in [
       ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
       ["req", "-new", "-key", key, "-subj", "/CN=\(name)", "-out", request],

@@ -19,7 +19,7 @@ final class Tunnel: @unchecked Sendable {
     process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments =
-      ["openssl", "s_client", "-quiet", "-no_ign_eof", "-verify_return_error"]
+      ["openssl", "s_client", "-quiet", "-no_ign_eof", "-nocommands", "-verify_return_error"]
       + ["-connect", "127.0.0.1:\(port)", "-servername", "localhost", "-CAfile", authority]
       + options
     process.standardInput = far

@@ -61,7 +61,8 @@ struct TLSContextTests {
     try text.prefix(text.count / 2).write(toFile: half, atomically: false, encoding: .utf8)
     #expect(error(half, key) == .notACertificate(path: half))
     let ruined = "\(folder.path)/ruined.crt"
-    try (text + text.prefix(text.count / 2)).write(toFile: ruined, atomically: false, encoding: .utf8)
+    try (text + text.prefix(text.count / 2)).write(
+      toFile: ruined, atomically: false, encoding: .utf8)
     #expect(error(ruined, key) == .notACertificate(path: ruined))
     try "".write(toFile: half, atomically: false, encoding: .utf8)
     #expect(error(half, key) == .notACertificate(path: half))
@@ -100,7 +101,8 @@ struct TLSContextTests {
   @Test("each error is one line that names its file")
   func descriptions() {
     let errors: [TLSContextError] = [
-      .missing(path: "/a/b"), .notReadable(path: "/a/b", reason: "r"), .notACertificate(path: "/a/b"),
+      .missing(path: "/a/b"), .notReadable(path: "/a/b", reason: "r"),
+      .notACertificate(path: "/a/b"),
       .notAKey(path: "/a/b"), .keyNeedsPassword(path: "/a/b"), .expired(path: "/a/b", since: "s"),
       .notYetValid(path: "/a/b", from: "f"), .keyMismatch(certificatePath: "/a/b", keyPath: "/c"),
       .refused(path: "/a/b", reason: "r"),

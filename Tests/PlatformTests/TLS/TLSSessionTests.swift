@@ -190,7 +190,8 @@ struct TLSSessionTests {
 
   // MARK: Names and certificates
 
-  @Test("a server is known by each of its names", arguments: ["localhost", "127.0.0.1", "::1", "[::1]"])
+  @Test(
+    "a server is known by each of its names", arguments: ["localhost", "127.0.0.1", "::1", "[::1]"])
   func names(name: String) throws {
     var pair = try pair(name: name)
     #expect(pair.shakeHands().client == .done)
@@ -268,7 +269,8 @@ struct TLSSessionTests {
   func wrongClientCertificate() throws {
     let foreign = try Certificates.foreign.get()
     let clientContext = try TLSContext.client(
-      caFile: certificates["ca.crt"], certificateFile: foreign["client.crt"], keyFile: foreign["client.key"])
+      caFile: certificates["ca.crt"], certificateFile: foreign["client.crt"],
+      keyFile: foreign["client.key"])
     var pair = try TLSPair(clientContext, Contexts.server(certificates))
     let (_, server) = pair.shakeHands()
     guard case .certificate? = server.failure else {
