@@ -92,6 +92,8 @@ struct DataLoop: ~Copyable {
   var hasAppended = false
   /// Bytes of bodies that are not complete.
   var bodyBytesInFlight = 0
+  /// Bytes of answers that clients have not taken yet.
+  var bytesOwed = 0
   /// No descriptors were left: the listener rests until then.
   var acceptsAgainAt: Instant?
   var drainsUntil: Instant?
@@ -313,6 +315,7 @@ struct DataLoop: ~Copyable {
   mutating func close(_ slot: Int) {
     let connection = connections.remove(slot)
     deadlines.clear(slot)
+    bytesOwed -= connection.bytesCounted
     if let stream = connection.stream { forget(stream) }
     if let body = connection.body { bodyBytesInFlight -= body.bytes.count }
     Socket.close(connection.descriptor)
