@@ -33,6 +33,8 @@ public enum Server {
       logger.warn("JWT_SECRET is shorter than 16 bytes: whoever guesses it can be any user")
     }
 
+    let door = try openDoor(configuration)
+
     // The ports come first: a node that cannot listen must not count a start.
     let loopCount = configuration.loopCount ?? Machine.availableCores()
     var listeners = try openListeners(configuration, count: loopCount)
@@ -42,7 +44,7 @@ public enum Server {
       let storage = try Storage.open(configuration.dataDirectory, keyEncryptionKey: key)
       try serve(
         configuration, storage, &listeners, port: port, descriptors: descriptors, logger: logger,
-        started: started)
+        started: started, door: door)
     } catch {
       throw StartError(message: error.message, code: error.code)
     }
@@ -50,6 +52,21 @@ public enum Server {
   }
 
   // MARK: Parts of the start
+
+  /// In https mode, what seals connections.
+  private static func openDoor(_ configuration: Configuration) throws(StartError) -> TLSDoor? {
+    guard configuration.mode == .https else { return nil }
+    do throws(TLSContextError) {
+      return try TLSDoor(
+        folder: configuration.certificateDirectory,
+        requiresClientCertificate: configuration.clientCertificate == .required)
+    } catch {
+      throw StartError(
+        message:
+          "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
+        code: .cannotStart)
+    }
+  }
 
   private static func openListeners(
     _ configuration: Configuration, count: Int
@@ -104,7 +121,7 @@ public enum Server {
   private static func serve(
     _ configuration: Configuration, _ storage: borrowing Storage,
     _ listeners: inout Slab<Listener>, port: UInt16, descriptors: UInt64, logger: Logger,
-    started: Instant
+    started: Instant, door: TLSDoor?
   ) throws(StorageError) {
     let identity = storage.identity
     let gates = try makeGates(listeners.count)
@@ -134,15 +151,17 @@ public enum Server {
       description: NodeDescription(
         address: Array(address.utf8), nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
         boot: identity.boot, started: started),
-      descriptors: descriptors)
+      descriptors: descriptors, door: door)
 
     let checkpointer = Checkpointer(
       database: database, keyring: storage.keyring, store: checkpoint)
     let threads = try startThreads(
       node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
       &listeners)
+    node.door?.report("certificate", to: logger)
     logger.info(
       "listening", LogField("version", version), LogField("address", address),
+      LogField("mode", configuration.mode.rawValue),
       LogField("data", storage.directory),
       LogField("durability", configuration.durability.rawValue),
       LogField("loops", "\(gates.count)"), LogField("records", "\(report.records)"),
@@ -243,7 +262,10 @@ struct NodeThreads: ~Copyable {
     let signals: Thread.Handle
     do throws(SystemError) {
       signals = try Signals.deliver { signal in
-        if signal == .hangup { return true }
+        if signal == .hangup {
+          Self.reloadCertificates(node)
+          return true
+        }
         node.logger.info("stopping", LogField("signal", "\(signal)"))
         stop.notify()
         return false
@@ -260,5 +282,16 @@ struct NodeThreads: ~Copyable {
     checkpointGate.close()
     checkpoint.join()
     log.join()
+  }
+
+  /// New connections get the new certificates; those that are open stay as they are.
+  private static func reloadCertificates(_ node: NodeContext) {
+    guard let door = node.door else { return }
+    do throws(TLSContextError) {
+      try door.reload()
+      door.report("certificates read anew", to: node.logger)
+    } catch {
+      node.logger.error("the certificates stay as they were", LogField("reason", "\(error)"))
+    }
   }
 }
