@@ -100,6 +100,8 @@ struct DataLoop: ~Copyable {
   var hasAppended = false
   /// Bytes of bodies that are not complete.
   var bodyBytesInFlight = 0
+  /// Bytes of answers that clients have not taken yet.
+  var bytesOwed = 0
   /// No descriptors were left: the listener rests until then.
   var acceptsAgainAt: Instant?
   var drainsUntil: Instant?
@@ -326,6 +328,7 @@ struct DataLoop: ~Copyable {
     if connections[slot].session != nil { _ = connections[slot].endSealed() }
     let connection = connections.remove(slot)
     deadlines.clear(slot)
+    bytesOwed -= connection.bytesCounted
     if let stream = connection.stream { forget(stream) }
     if let body = connection.body { bodyBytesInFlight -= body.bytes.count }
     Socket.close(connection.descriptor)

@@ -168,7 +168,7 @@ extension DataLoop {
 
   private func mayAnswer(_ slot: Int) -> Bool {
     connections[slot].phase == .open && !connections[slot].closesAfterOutput
-      && output.count < Limits.outputBytesMax
+      && output.count < (owesTooMuch ? Limits.shortAnswerBytes : Limits.outputBytesMax)
   }
 
   /// A head is complete: dispatches the request if its body is too, else begins to collect the body.
@@ -263,6 +263,7 @@ extension DataLoop {
     guard connections.contains(slot) else { return false }
     if position > database.log.committed {
       connections[slot].output.append(answers.span)
+      countOwed(slot)
       connections[slot].heldFor = position
       connections[slot].heldSince = now
       connections[slot].heldRequests = requests
@@ -273,6 +274,7 @@ extension DataLoop {
     }
     answersOfTurn += UInt64(requests)
     guard answers.isEmpty || send(answers.span, to: slot) else { return false }
+    countOwed(slot)
     restIdle(slot)
     return true
   }
@@ -339,13 +341,16 @@ extension DataLoop {
       case .bytes:
         connections[slot].stream?.noteProgress()
         restIdle(slot)
-      case .wouldBlock: return false
+      case .wouldBlock:
+        countOwed(slot)
+        return false
       case .failed:
         close(slot)
         return false
       }
     }
     connections[slot].output.release()
+    countOwed(slot)
     if connections[slot].session != nil, !flushSealed(slot) { return false }
     if connections[slot].closesAfterOutput {
       closeInOrder(slot)
@@ -353,6 +358,17 @@ extension DataLoop {
     }
     return true
   }
+
+  /// Keeps the sum of what clients are owed: to be called where a connection's output has changed.
+  private mutating func countOwed(_ slot: Int) {
+    let difference = connections[slot].output.count - connections[slot].bytesCounted
+    guard difference != 0 else { return }
+    connections[slot].bytesCounted += difference
+    bytesOwed += difference
+  }
+
+  /// Clients that ask for long values and read nothing must not fill the memory.
+  var owesTooMuch: Bool { bytesOwed >= limits.answersOwedBytesMax }
 
   /// Closes so that the client can read the last answer, whatever it still has under way.
   private mutating func closeInOrder(_ slot: Int) {

@@ -36,6 +36,11 @@ public struct Limits: Sendable, Equatable {
   /// 256 MiB of request bodies in flight on one loop, or one body where that may be longer; beyond it
   /// bodies answer `503`.
   var bodiesInFlightBytesMax: Int { max(256 << 20, bodyBytesMax) }
+  /// 256 MiB of answers on one loop that clients were given and do not take, or one longest value;
+  /// beyond it long answers are `503`.
+  var answersOwedBytesMax: Int { max(256 << 20, valueBytesMax) }
+  /// 4 KiB: what is no longer is answered all the same.
+  static let shortAnswerBytes = 4 << 10
   /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
   static let listingPieceBytes = 64 << 10
   /// Keys that a piece looks at: where none of them has anything to show, others take their turn.

@@ -87,6 +87,8 @@ extension DataLoop {
     var piece = ByteBuffer()
     listing.appendPiece(to: &piece, from: database)
     waitForListed()
+    let isShort = listing.isFinished && piece.count <= Limits.shortAnswerBytes
+    guard isShort || !owesTooMuch else { return tooMuchOwed(call) }
     if listing.isFinished { return reply(call.slot, call.style, piece.span) }
 
     var style = call.style
