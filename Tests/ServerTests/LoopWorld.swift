@@ -68,10 +68,13 @@ final class LoopWorld {
     throw Trouble(what: "nobody accepted")
   }
 
-  /// Sends a request and takes the turns that it needs.
+  /// Sends a request and takes the turns that it needs: a long one is read while it is sent.
   func send(_ text: String, from client: LoopClient) {
-    client.send(text)
-    turn()
+    var rest = utf8(text)[...]
+    for _ in 0..<10_000 where !rest.isEmpty {
+      rest = rest.dropFirst(client.sendWithoutWaiting(Array(rest)))
+      turn()
+    }
   }
 
   /// Everything that comes for a client, until nothing more does.
@@ -151,10 +154,11 @@ final class LoopClient {
     }
   }
 
-  /// Sends as much as the connection takes at once.
-  func sendWithoutWaiting(_ bytes: [UInt8]) {
+  /// Sends as much as the connection takes at once, and says how much that was.
+  @discardableResult
+  func sendWithoutWaiting(_ bytes: [UInt8]) -> Int {
     let flags = Int32(truncatingIfNeeded: Int(MSG_NOSIGNAL) | Int(MSG_DONTWAIT))
-    _ = bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, flags) }
+    return max(0, bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, flags) })
   }
 
   func finishSending() { Socket.shutdownWrite(raw) }
