@@ -1,7 +1,7 @@
 import Bytes
 import Crypto
 
-/// Passwords as they are kept: scrypt over the SHA-256 of the secret, since scrypt itself (RFC 7914, by
+/// Passwords as they are kept: scrypt over the SHA-256 of the secret, as scrypt itself (RFC 7914, by
 /// way of HMAC's keys) takes a secret and the same with NULs behind it for one. The text is
 /// `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, salt and hash in base64url.
 ///

@@ -64,7 +64,7 @@
     unsafe append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  /// The UTF-8 bytes of a string. A literal goes to `append(_: StaticString)`, which costs no string.
+  /// The UTF-8 bytes of a string. A literal goes to `append(_: StaticString)` and costs no string.
   @_disfavoredOverload
   public mutating func append(_ text: String) {
     var text = text

@@ -91,8 +91,8 @@ struct LogFiles<D: Disk>: ~Copyable {
     }
   }
 
-  /// Gives the last recycled segment its next name. It is opened first: a lack of descriptors passes,
-  /// and must be met before anything has changed. An error after that ends the log.
+  /// Gives the last recycled segment its next name. It is opened first: a lack of descriptors
+  /// passes, and must be met before anything has changed. An error after that ends the log.
   private mutating func reuse(_ segment: Closed) throws(DiskError) -> LogWriter<D>.Preparation {
     let old = LogSegment.name(segment.number)
     let file: D.File

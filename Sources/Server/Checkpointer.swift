@@ -11,7 +11,7 @@ struct Checkpointer: ~Copyable {
   let database: Database
   private var keyring: Keyring
   private(set) var store: SQLiteCheckpoint
-  /// Blocks of one shard that are to be written, their shard, and its block bits when they were taken.
+  /// Blocks of one shard that are to be written, their shard, and its block bits when taken.
   private var dirty: [UInt32] = []
   private var dirtyShard = 0
   private var dirtyBits = 0

@@ -3,9 +3,12 @@
 import Bytes
 import HTTP
 import JSON
+import Platform
 
 /// What a connection is in the middle of.
 enum ConnectionPhase: UInt8 {
+  /// It agrees on keys, or has not even begun to: nothing is read before.
+  case handshaking
   /// It reads requests and answers them.
   case open
   /// Its answers are ready and wait for a log position to be committed.
@@ -54,6 +57,8 @@ struct Connection: ~Copyable {
   var body: BodyInProgress?
   var listing: Listing?
   var stream: Stream?
+  /// What seals its bytes; nil where they travel in the clear, and before its first byte came.
+  var session: TLSSession?
 
   /// Nothing of a request has come, and nothing is owed.
   var restsBetweenRequests: Bool {

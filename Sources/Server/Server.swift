@@ -31,6 +31,8 @@ public enum Server {
     let logger = Logger(level: LogLevel(configuration.logLevel) ?? .info)
     let descriptors = Machine.raiseDescriptorLimit().soft
 
+    let door = try openDoor(configuration)
+
     // The ports come first: a node that cannot listen must not count a start.
     let loopCount = configuration.loopCount ?? Machine.availableCores()
     var listeners = try openListeners(configuration, count: loopCount)
@@ -40,7 +42,7 @@ public enum Server {
       let storage = try Storage.open(configuration.dataDirectory, keyEncryptionKey: key)
       try serve(
         configuration, storage, &listeners, port: port, descriptors: descriptors, logger: logger,
-        started: started)
+        started: started, door: door)
     } catch {
       throw StartError(message: error.message, code: error.code)
     }
@@ -69,6 +71,12 @@ public enum Server {
         "every user of this machine can read the encryption key: take the right away with chmod 600",
         LogField("file", path))
     }
+    let serverKey = configuration.certificateDirectory + "/server.key"
+    if configuration.mode == .https, Machine.isOpenToAll(serverKey) {
+      logger.warn(
+        "every user of this machine can read the key of the certificate: take the right away with chmod 600",
+        LogField("file", serverKey))
+    }
     switch storage.access {
     case .closed: break
     case .tightened:
@@ -83,6 +91,21 @@ public enum Server {
   }
 
   private static let secretBytesMin = 16
+
+  /// In https mode, what seals connections.
+  private static func openDoor(_ configuration: Configuration) throws(StartError) -> TLSDoor? {
+    guard configuration.mode == .https else { return nil }
+    do throws(TLSContextError) {
+      return try TLSDoor(
+        folder: configuration.certificateDirectory,
+        requiresClientCertificate: configuration.clientCertificate == .required)
+    } catch {
+      throw StartError(
+        message:
+          "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
+        code: .cannotStart)
+    }
+  }
 
   private static func openListeners(
     _ configuration: Configuration, count: Int
@@ -115,7 +138,10 @@ public enum Server {
       if var embedded { return Secret(taking: &embedded) }
       throw StorageError(
         message:
-          "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
+          """
+          this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random \
+          bytes, or run encryption.sh and build again
+          """,
         code: .cannotStart)
     }
     do throws(FileError) {
@@ -127,14 +153,16 @@ public enum Server {
     }
     throw StorageError(
       message:
-        "\(name): \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+        """
+        \(name): \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one
+        """,
       code: .cannotStart)
   }
 
   private static func serve(
     _ configuration: Configuration, _ storage: borrowing Storage,
     _ listeners: inout Slab<Listener>, port: UInt16, descriptors: UInt64, logger: Logger,
-    started: Instant
+    started: Instant, door: TLSDoor?
   ) throws(StorageError) {
     let identity = storage.identity
     let gates = try makeGates(listeners.count)
@@ -164,7 +192,7 @@ public enum Server {
       description: NodeDescription(
         address: Array(address.utf8), nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
         boot: identity.boot, started: started),
-      descriptors: descriptors)
+      descriptors: descriptors, door: door)
 
     let checkpointer = Checkpointer(
       database: database, keyring: storage.keyring, store: checkpoint)
@@ -172,8 +200,10 @@ public enum Server {
       node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
       &listeners)
     warn(configuration, storage, logger)
+    node.door?.report("certificate", to: logger)
     logger.info(
       "listening", LogField("version", version), LogField("address", address),
+      LogField("mode", configuration.mode.rawValue),
       LogField("data", storage.directory),
       LogField("durability", configuration.durability.rawValue),
       LogField("loops", "\(gates.count)"), LogField("records", "\(report.records)"),
@@ -277,7 +307,10 @@ struct NodeThreads: ~Copyable {
     let signals: Thread.Handle
     do throws(SystemError) {
       signals = try Signals.deliver { signal in
-        if signal == .hangup { return true }
+        if signal == .hangup {
+          Self.reloadCertificates(node)
+          return true
+        }
         node.logger.info("stopping", LogField("signal", "\(signal)"))
         stop.notify()
         return false
@@ -294,5 +327,16 @@ struct NodeThreads: ~Copyable {
     checkpointGate.close()
     checkpoint.join()
     log.join()
+  }
+
+  /// New connections get the new certificates; those that are open stay as they are.
+  private static func reloadCertificates(_ node: NodeContext) {
+    guard let door = node.door else { return }
+    do throws(TLSContextError) {
+      try door.reload()
+      door.report("certificates read anew", to: node.logger)
+    } catch {
+      node.logger.error("the certificates stay as they were", LogField("reason", "\(error)"))
+    }
   }
 }

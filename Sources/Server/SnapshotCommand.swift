@@ -44,8 +44,10 @@ public struct SnapshotCommand {
       case ("restore", 3): verb = .restore(file: positional[1], directory: positional[2])
       default:
         throw Configuration.Mistake(
-          "usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> [--data-dir <DIRECTORY>]"
-        )
+          """
+          usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> \
+          [--data-dir <DIRECTORY>]
+          """)
       }
       dataDirectory = settings.text("DYNA_DATA_DIR") ?? "./data/6660"
       keyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
@@ -156,8 +158,8 @@ public struct SnapshotCommand {
     var reader = try reader(file)
     do throws(SnapshotError) {
       let summary = try reader.verify()
-      return
-        "\(file): \(summary.records) records, \(summary.valueBytes) bytes of values, whole and genuine"
+      let size = "\(summary.records) records, \(summary.valueBytes) bytes of values"
+      return "\(file): \(size), whole and genuine"
     } catch {
       throw StorageError(message: "\(error)", code: .damagedData)
     }
@@ -165,7 +167,7 @@ public struct SnapshotCommand {
 
   // MARK: restore
 
-  /// Fills a new data directory. Its records keep their versions and stamps; the cluster is a new one.
+  /// Fills a new data directory. Its records keep versions and stamps; the cluster is a new one.
   private func restore(_ file: String, to directory: String) throws(StorageError) -> String {
     if let found = try? FileDisk(path: directory).names(), !found.isEmpty {
       throw StorageError(

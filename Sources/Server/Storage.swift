@@ -82,7 +82,10 @@ struct Storage: ~Copyable {
     guard !hasLog, stored == nil || stored == position.copied() else {
       throw StorageError(
         message:
-          "\(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, or a snapshot into a new directory",
+          """
+          \(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, \
+          or a snapshot into a new directory
+          """,
         code: .damagedData)
     }
     try checkpoint.begin()
@@ -100,7 +103,10 @@ struct Storage: ~Copyable {
     }
     throw StorageError(
       message:
-        "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
+        """
+        \(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a \
+        copy, or a snapshot into a new directory
+        """,
       code: .damagedData)
   }
 
@@ -142,29 +148,35 @@ struct Storage: ~Copyable {
   ) throws(StorageError) -> UInt64 {
     var opener = CheckpointOpener(keyring: keyring)
     var entries = ByteBuffer()
-    var failure: CheckpointError?
+    var failure: String?
     let applied: [UInt8]
     do throws(CheckpointStoreError) {
       try checkpoint.forEachBlock { id, row in
         entries.clear()
         do throws(CheckpointError) {
           let bits = try opener.open(row, id: id, into: &entries)
-          loader.restoreBlock(
+          let isPlaced = loader.restoreBlock(
             entries.span, shard: CheckpointBlock.shard(ofID: id), blockBits: Int(bits))
-          return true
+          if !isPlaced { failure = Self.misplaced }
         } catch {
-          failure = error
-          return false
+          failure = "\(error)"
         }
+        return failure == nil
       }
       applied = try checkpoint.meta(Checkpointer.appliedKey) ?? []
     } catch {
       throw Self.explain(error)
     }
-    if let failure { throw StorageError(message: "\(failure)", code: .damagedData) }
+    if let failure { throw StorageError(message: failure, code: .damagedData) }
     var reader = ByteReader(applied.span)
     return reader.readUInt64() ?? 0
   }
+
+  private static let misplaced =
+    """
+    storage.db: its records do not lie where the cluster of node.json has them: both files belong \
+    together; restore both from one copy, or a snapshot into a new directory
+    """
 
   static func explain(_ error: CheckpointStoreError) -> StorageError {
     switch error {
@@ -202,15 +214,26 @@ struct Loader {
     originID = database.origins.ownID
   }
 
-  mutating func restoreBlock(_ entries: Span<UInt8>, shard: Int, blockBits: Int) {
+  /// Takes the entries of one row of the checkpoint.
+  ///
+  /// - Returns: false, with the rest left out, where one of them belongs to another shard: the row
+  ///   was written under another cluster's number, and the file would keep it for ever.
+  mutating func restoreBlock(_ entries: Span<UInt8>, shard: Int, blockBits: Int) -> Bool {
     database.shards.withLock(shard) { $0.shard.restoreBlockBits(blockBits) }
     var reader = LogEntryReader(entries)
-    while let entry = reader.next() { restore(entry, fromLog: false) }
+    while let entry = reader.next() {
+      if let found = restore(entry, fromLog: false), found != shard { return false }
+    }
+    return true
   }
 
-  mutating func restore(_ entry: LogEntryView, fromLog: Bool) {
+  /// - Returns: the shard that the entry's record belongs to; nil for an entry without one.
+  @discardableResult
+  mutating func restore(_ entry: LogEntryView, fromLog: Bool) -> Int? {
     switch entry.kind {
-    case .clockCeiling: return database.raiseClock(to: entry.hybridTime)
+    case .clockCeiling:
+      database.raiseClock(to: entry.hybridTime)
+      return nil
     case .put, .tombstone: break
     }
     name(entry)
@@ -227,6 +250,7 @@ struct Loader {
     } else if applied.ceasedLive {
       table.keys.withLock { _ = $0.remove(entry.key) }
     }
+    return place.shard
   }
 
   /// Finds the numbers of the entry's names. More names than a node may know cannot be on its disk.
