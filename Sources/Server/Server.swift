@@ -86,6 +86,12 @@ public enum Server {
         "every user of this machine can read the encryption key: take the right away with chmod 600",
         LogField("file", path))
     }
+    let serverKey = configuration.certificateDirectory + "/server.key"
+    if configuration.mode == .https, Machine.isOpenToAll(serverKey) {
+      logger.warn(
+        "every user of this machine can read the key of the certificate: take the right away with chmod 600",
+        LogField("file", serverKey))
+    }
     switch storage.access {
     case .closed: break
     case .tightened:
