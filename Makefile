@@ -8,11 +8,13 @@ LISTEN ?= 127.0.0.1:6660#      where `make run` listens
 FUZZ_SECONDS ?= 60#            how long `make fuzz` gives each target (`make test`: 10)
 IMAGE ?= dynaswift#            the name that `make image` gives
 IMAGE_FLAGS ?=#                more options for it, such as --build-arg BUILDER=…
+SUITES ?=#                     the suites of `make asan` and `make tsan`, such as SUITES="TLS"; empty: all
 ROWS ?=#                       the rows of `make bench`; empty: all
 
 BINARY := $(CURDIR)/.build/release/dynaswift
 RELEASE := -c release --static-swift-stdlib --product dynaswift
 TESTS := --disable-xctest
+CHOSEN := $(addprefix --filter ,$(SUITES))
 # What went well needs no line of its own; failures and the closing line stay.
 BRIEFLY := 2>&1 | grep --line-buffered -avE '^(◇|✔ (Suite|Test (case|"|[A-Za-z]+\()))'
 export ROWS
@@ -42,13 +44,13 @@ test: build ## set up, check the floors, run every test and a short fuzz run
 fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_SECONDS=60 each)
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/fuzz.sh
 
-asan: set-up ## run the test suite, and the node that it starts, under AddressSanitizer
+asan: set-up ## run the test suite, and the node that it starts, under AddressSanitizer (SUITES="TLS Ticket" for some)
 	swift build --build-tests --scratch-path .build-asan --sanitize=address
 	@rm -f .build-asan/report.*
 	DYNASWIFT_BINARY=$(CURDIR)/.build-asan/debug/dynaswift \
 	ASAN_OPTIONS=log_path=$(CURDIR)/.build-asan/report \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/leaks.supp:print_suppressions=0 \
-	  swift test --skip-build --scratch-path .build-asan --sanitize=address $(TESTS) $(BRIEFLY)
+	  swift test --skip-build --scratch-path .build-asan --sanitize=address $(TESTS) $(CHOSEN) $(BRIEFLY)
 	@! cat .build-asan/report.* 2>/dev/null
 
 tsan: set-up ## run the test suite, and the node that it starts, under ThreadSanitizer
@@ -56,7 +58,7 @@ tsan: set-up ## run the test suite, and the node that it starts, under ThreadSan
 	@rm -f .build-tsan/report.*
 	DYNASWIFT_BINARY=$(CURDIR)/.build-tsan/debug/dynaswift \
 	TSAN_OPTIONS=log_path=$(CURDIR)/.build-tsan/report \
-	  swift test --skip-build --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN $(TESTS) $(BRIEFLY)
+	  swift test --skip-build --scratch-path .build-tsan --sanitize=thread -Xswiftc -DTSAN $(TESTS) $(CHOSEN) $(BRIEFLY)
 	@! cat .build-tsan/report.* 2>/dev/null
 
 format: ## lay out the sources with swift format

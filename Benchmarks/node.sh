@@ -9,9 +9,9 @@ node() {
   mine "$LASTPID" || { echo "bench: the node on port $port ended: $(tail -1 "$TMP/log.$port")" >&2; exit 1; }
 }
 
-# token PORT                               -> TOKEN
+# token PORT [https]                       -> TOKEN
 token() {
-  TOKEN=$(curl -s "http://127.0.0.1:$1/auth/bench" -d '{"secret":"bench"}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+  TOKEN=$(curl -sk "${2:-http}://127.0.0.1:$1/auth/bench" -d '{"secret":"bench"}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
   [ -n "$TOKEN" ] || { echo "bench: no token from port $1" >&2; exit 1; }
   export TOKEN
 }

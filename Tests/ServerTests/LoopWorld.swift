@@ -17,7 +17,7 @@ final class LoopWorld {
   let port: UInt16
   let passwords = PasswordQueue()
 
-  init(_ change: (inout Configuration) -> Void = { _ in }) throws {
+  init(door: TLSDoor? = nil, _ change: (inout Configuration) -> Void = { _ in }) throws {
     var configuration = Configuration(
       host: "127.0.0.1", port: 0, tokenSecret: utf8("the secret of these tests"),
       dataDirectory: "")
@@ -28,7 +28,7 @@ final class LoopWorld {
       passwords: passwords, logger: Logger(level: .error),
       description: NodeDescription(
         address: utf8("127.0.0.1:1"), nodeID: "abc", boot: 3, started: SystemClock.monotonic()),
-      descriptors: 1_024)
+      descriptors: 1_024, door: door)
     let listener = try Socket.listen(host: "127.0.0.1", port: 0, backlog: 64, share: .alone)
     port = listener.port
     loop = try DataLoop(node: node, index: 0, listener: listener)
@@ -141,7 +141,7 @@ final class LoopClient {
     self.slot = slot
   }
 
-  private var raw: Int32 { descriptor?.raw ?? -1 }
+  var raw: Int32 { descriptor?.raw ?? -1 }
 
   func send(_ text: String) { send(utf8(text)) }
 

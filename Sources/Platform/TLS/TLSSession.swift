@@ -61,20 +61,31 @@ public enum TLSWriteResult: Equatable, Sendable {
   /// A client that asks for answers to its messages of the protocol (key updates) and does not
   /// take them is not read any further.
   private static let owedBytesMax = 16 << 10
+  /// Records, of both directions together, after which a connection of TLS 1.3 takes new keys. With
+  /// AES-GCM 2^24.5 full ones a direction are the limit (RFC 8446 §5.5).
+  public static let recordsOfKeysMax: UInt32 = 1 << 23
 
   /// The side of a server, on a socket that was accepted.
-  public init(_ context: TLSContext, accepting descriptor: Int32) throws(TLSFailure) {
+  ///
+  /// - Parameter recordsOfKeysMax: records after which both sides take new keys.
+  public init(
+    _ context: TLSContext, accepting descriptor: Int32,
+    recordsOfKeysMax: UInt32 = Self.recordsOfKeysMax
+  ) throws(TLSFailure) {
     let session = try unsafe Self.make(context)
     unsafe SSL_set_accept_state(session)
-    unsafe wire = Self.connect(session, to: descriptor)
+    unsafe wire = Self.connect(session, to: descriptor, recordsOfKeysMax)
   }
 
   /// The side of a client, on a socket that is connected (or about to be).
   ///
-  /// - Parameter serverName: a DNS name, which is also sent (SNI), or an IP address. The server's
-  ///   certificate must name it.
+  /// - Parameters:
+  ///   - serverName: a DNS name, which is also sent (SNI), or an IP address. The server's
+  ///     certificate must name it.
+  ///   - recordsOfKeysMax: records after which both sides take new keys.
   public init(
-    _ context: TLSContext, connecting descriptor: Int32, serverName: String
+    _ context: TLSContext, connecting descriptor: Int32, serverName: String,
+    recordsOfKeysMax: UInt32 = Self.recordsOfKeysMax
   ) throws(TLSFailure) {
     let session = try unsafe Self.make(context)
     unsafe SSL_set_connect_state(session)
@@ -82,7 +93,7 @@ public enum TLSWriteResult: Equatable, Sendable {
       unsafe SSL_free(session)
       throw .certificate(reason: "\(serverName) is no name that a certificate could have")
     }
-    unsafe wire = Self.connect(session, to: descriptor)
+    unsafe wire = Self.connect(session, to: descriptor, recordsOfKeysMax)
   }
 
   @unsafe private static func make(_ context: TLSContext) throws(TLSFailure) -> OpaquePointer {
@@ -96,10 +107,12 @@ public enum TLSWriteResult: Equatable, Sendable {
   }
 
   @unsafe private static func connect(
-    _ session: OpaquePointer, to descriptor: Int32
+    _ session: OpaquePointer, to descriptor: Int32, _ recordsOfKeysMax: UInt32
   ) -> UnsafeMutablePointer<TLSWire> {
     let wire = UnsafeMutablePointer<TLSWire>.allocate(capacity: 1)
-    unsafe wire.initialize(to: TLSWire(session: session, descriptor: descriptor))
+    unsafe wire.initialize(
+      to: TLSWire(
+        session: session, descriptor: descriptor, recordsOfKeysMax: recordsOfKeysMax))
     let bio = unsafe SSL_get_rbio(session)
     unsafe BIO_set_data(bio, wire)
     unsafe BIO_set_init(bio, 1)
@@ -184,6 +197,7 @@ public enum TLSWriteResult: Equatable, Sendable {
         handle, target.baseAddress! + filled, target.count - filled, &count)
       if result == 1 {
         filled += count
+        countRecord()
         if unsafe SSL_has_pending(handle) == 0 && !wire.pointee.mayHaveMore { break }
         continue
       }
@@ -230,6 +244,7 @@ public enum TLSWriteResult: Equatable, Sendable {
     }
     if result == 1 {
       precondition(count == record.count, "a wire takes whole records")
+      countRecord()
       return nil
     }
     switch unsafe SSL_get_error(handle, result) {
@@ -237,6 +252,21 @@ public enum TLSWriteResult: Equatable, Sendable {
     case SSL_ERROR_WANT_WRITE: return .wantsWrite
     default: return .failed(takeFailure())
     }
+  }
+
+  /// Has both sides take new keys where the ones in use have sealed enough.
+  ///
+  /// A read of a part of a record counts as one, which only makes it sooner. TLS 1.2 has no such
+  /// message: there the keys stay.
+  private mutating func countRecord() {
+    guard unsafe wire.pointee.isOneMoreTooMany() else { return }
+    ERR_clear_error()
+    // The message leaves at once, also where this side only reads. Should it fail, the next call
+    // fails too and says why.
+    if unsafe SSL_key_update(handle, SSL_KEY_UPDATE_REQUESTED) == 1 {
+      _ = unsafe SSL_do_handshake(handle)
+    }
+    ERR_clear_error()
   }
 
   /// Hands the socket what it did not take before; `.bytes(0)` where nothing is left.

@@ -12,6 +12,9 @@ internal import Glibc
   /// What reads and writes here. The owner of the wire frees it.
   let session: OpaquePointer
   let descriptor: Int32
+  /// Records that the keys in use may yet seal or open.
+  private var recordsLeft: UInt32
+  private let recordsOfKeysMax: UInt32
   /// The socket gave as much as was asked for: there may be more.
   var mayHaveMore = true
   /// On a socket that blocks: the next read may wait. On others nothing waits ever.
@@ -25,9 +28,21 @@ internal import Glibc
   /// Sealed bytes that the socket has not taken. Owns no memory while empty.
   var outgoing = ByteBuffer()
 
-  @unsafe init(session: OpaquePointer, descriptor: Int32) {
+  @unsafe init(session: OpaquePointer, descriptor: Int32, recordsOfKeysMax: UInt32) {
     unsafe self.session = session
     self.descriptor = descriptor
+    self.recordsOfKeysMax = recordsOfKeysMax
+    recordsLeft = recordsOfKeysMax
+  }
+
+  /// Counts a record; true where the keys have had their number, which then begins anew.
+  mutating func isOneMoreTooMany() -> Bool {
+    guard recordsLeft <= 1 else {
+      recordsLeft -= 1
+      return false
+    }
+    recordsLeft = recordsOfKeysMax
+    return true
   }
 
   @unsafe mutating func read(_ target: UnsafeMutableRawBufferPointer) -> ReadResult {

@@ -5,7 +5,7 @@ internal import COpenSSL
 ///
 /// The whole process shares them, so that a ticket of one loop is good on every other, and after
 /// the certificates were read anew. They never leave its memory. A key seals for `lifetimeSeconds`
-/// and opens for as long again: whoever steals the memory of the process can read, of the
+/// and opens for as long again, then it is wiped by the next handshake: whoever steals the memory of the process can read, of the
 /// connections resumed before, those of the last hours at most (and of TLS 1.2 only: those of
 /// TLS 1.3 agree on fresh keys).
 struct TicketKeys {
@@ -14,7 +14,7 @@ struct TicketKeys {
 
   private static let shared = Locked(TicketKeys())
 
-  private struct Key {
+  struct Key {
     var name = [UInt8](repeating: 0, count: 16)
     var cipher = [UInt8](repeating: 0, count: 32)
     var mac = [UInt8](repeating: 0, count: 32)
@@ -49,14 +49,29 @@ struct TicketKeys {
     _ = unsafe SSL_CTX_set_tlsext_ticket_key_evp_cb(context.handle, sealOrOpen)
   }
 
-  /// Makes a new key where the newest has sealed long enough.
+  /// The key to seal with.
+  mutating func newest(now: Instant) -> Key? {
+    rotate(now: now)
+    return keys.last
+  }
+
+  /// The key of a ticket, and whether it still seals: where not, the client is due a new ticket.
+  mutating func key(named name: [UInt8], now: Instant) -> (key: Key, seals: Bool)? {
+    rotate(now: now)
+    guard let index = keys.lastIndex(where: { $0.name == name }) else { return nil }
+    return (keys[index], index == keys.count - 1)
+  }
+
+  /// Makes a new key where the newest has sealed long enough, and forgets one that has opened
+  /// long enough.
   private mutating func rotate(now: Instant) {
     let lifetime = Self.lifetimeSeconds * 1_000_000_000
-    if let newest = keys.last, now.nanoseconds - newest.made.nanoseconds < lifetime { return }
-    if keys.count > 1 {
+    // No copy of the key is made here: what is wiped must be the only one.
+    while !keys.isEmpty, now.nanoseconds - keys[0].made.nanoseconds >= 2 * lifetime {
       keys[0].wipe()
       keys.removeFirst()
     }
+    if let newest = keys.last, now.nanoseconds - newest.made.nanoseconds < lifetime { return }
     keys.append(Key(made: now))
   }
 
@@ -68,8 +83,7 @@ struct TicketKeys {
       return -1
     }
     return shared.withLock { keys in
-      keys.rotate(now: SystemClock.monotonic())
-      guard let key = keys.keys.last else { return -1 }
+      guard let key = keys.newest(now: SystemClock.monotonic()) else { return -1 }
       for index in 0..<16 { unsafe name[index] = key.name[index] }
       let isSet = unsafe EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipher, vector, nil)
       return unsafe isSet == 1 && setMAC(mac, key.mac) ? 1 : -1
@@ -82,20 +96,22 @@ struct TicketKeys {
   ) -> Int32 {
     let wanted = unsafe Array(UnsafeBufferPointer(start: name, count: 16))
     return shared.withLock { keys in
-      keys.rotate(now: SystemClock.monotonic())
-      guard let index = keys.keys.lastIndex(where: { $0.name == wanted }) else { return 0 }
-      let key = keys.keys[index]
+      guard let (key, seals) = keys.key(named: wanted, now: SystemClock.monotonic()) else {
+        return 0
+      }
       let isSet = unsafe EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipher, vector, nil)
       guard unsafe isSet == 1 && setMAC(mac, key.mac) else { return -1 }
       // 2 asks for a new ticket.
-      return index == keys.keys.count - 1 ? 1 : 2
+      return seals ? 1 : 2
     }
   }
 
   @unsafe private static func setMAC(_ context: OpaquePointer?, _ key: [UInt8]) -> Bool {
     var key = key
     return unsafe key.withUnsafeMutableBytes { bytes in
-      unsafe copenssl_set_ticket_mac(context, bytes.baseAddress, bytes.count) == 1
+      // The call wants bytes that it might change: this is a copy of the key.
+      defer { unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
+      return unsafe copenssl_set_ticket_mac(context, bytes.baseAddress, bytes.count) == 1
     }
   }
 }

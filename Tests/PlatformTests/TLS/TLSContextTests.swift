@@ -98,6 +98,16 @@ struct TLSContextTests {
     }
   }
 
+  @Test("a certificate that is not valid yet is named with its first moment")
+  func notYetValid() throws {
+    let own = try Certificates()
+    try own.addFuture("early")
+    let expected = TLSContextError.notYetValid(
+      path: own["early.crt"], from: "Jan  1 00:00:00 2099 GMT")
+    #expect(error(own["early.crt"], own["early.key"]) == expected)
+    #expect(error(own["server.crt"], own["server.key"], own["early.crt"]) == expected)
+  }
+
   @Test("each error is one line that names its file")
   func descriptions() {
     let errors: [TLSContextError] = [

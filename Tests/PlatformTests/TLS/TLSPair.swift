@@ -15,11 +15,12 @@ struct TLSPair: ~Copyable {
 
   init(
     _ client: TLSContext, _ server: TLSContext, name: String = "localhost",
-    bytesAtOnce: Int = 1 << 16
+    bytesAtOnce: Int = 1 << 16, recordsOfKeysMax: UInt32 = TLSSession.recordsOfKeysMax
   ) throws {
     let (clientEnd, serverEnd) = (try Self.socketPair(), try Self.socketPair())
     let clientSession = try TLSSession(client, connecting: clientEnd.0, serverName: name)
-    let serverSession = try TLSSession(server, accepting: serverEnd.0)
+    let serverSession = try TLSSession(
+      server, accepting: serverEnd.0, recordsOfKeysMax: recordsOfKeysMax)
     self.clientEnd = clientEnd
     self.serverEnd = serverEnd
     self.bytesAtOnce = bytesAtOnce
@@ -73,6 +74,19 @@ struct TLSPair: ~Copyable {
       if !carry() { break }
     }
     return (client, server)
+  }
+
+  /// Carries what the server has sent to the client; the lengths of its records, which must be whole.
+  mutating func carryDown() -> [Int] {
+    let bytes = takeFromServer()
+    var lengths: [Int] = []
+    var at = 0
+    while at + 5 <= bytes.count {
+      lengths.append(Int(bytes[at + 3]) << 8 | Int(bytes[at + 4]))
+      at += 5 + lengths.last!
+    }
+    _ = Socket.write(clientEnd.1, bytes.span)
+    return lengths
   }
 
   /// The client's transport ends, without a word of TLS.
