@@ -16,6 +16,8 @@ final class NodeContext: Sendable {
   let logger: Logger
   let description: NodeDescription
   let signer: TokenSigner
+  /// The cluster loop's door; nil where the node runs alone.
+  let cluster: ClusterGate?
   /// Connections of all loops.
   let connectionCount = Atomic<Int>(0)
   /// The descriptors that are left to connections, once log, checkpoint and snapshots have theirs.
@@ -23,7 +25,8 @@ final class NodeContext: Sendable {
 
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
-    logger: Logger, description: NodeDescription, descriptors: UInt64
+    logger: Logger, description: NodeDescription, descriptors: UInt64,
+    cluster: ClusterGate? = nil
   ) {
     self.configuration = configuration
     self.database = database
@@ -31,6 +34,7 @@ final class NodeContext: Sendable {
     self.passwords = passwords
     self.logger = logger
     self.description = description
+    self.cluster = cluster
     metrics = gates.map { _ in LoopMetrics() }
     connectionsMax = Int(
       max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))
@@ -63,6 +67,10 @@ struct DataLoop: ~Copyable {
   var streams = StreamGroups()
   var commits = CommitQueue()
   var events: [EventFrame] = []
+  /// Connections that wait for other nodes.
+  var awaitingPeers: [UInt64] = []
+  /// What they had acknowledged when this loop last looked.
+  var seenAcknowledgements: UInt64 = 0
   var verifier: TokenVerifier
   var knownTable = KnownTable()
 
@@ -72,6 +80,8 @@ struct DataLoop: ~Copyable {
   var output = ByteBuffer(capacity: DataLoop.readBytes)
   /// The highest log position that the answers in `output` depend on.
   var outputWaitsFor: UInt64 = 0
+  /// Which answers in `output` depend on other nodes.
+  var outputAcks: [AcknowledgementWait] = []
   /// Requests answered into `output`.
   var outputRequests: UInt32 = 0
 
@@ -137,6 +147,7 @@ struct DataLoop: ~Copyable {
     runRunnable()
     kickLog()
     settle()
+    settlePeers()
     kickLog()
     countAnswersOfTurn()
     expireDeadlines()
@@ -152,6 +163,13 @@ struct DataLoop: ~Copyable {
       kickLog()
       if !runnable.isEmpty { return 0 }
     }
+    if !awaitingPeers.isEmpty {
+      node.cluster?.acknowledgements.waiting(gate)
+      settlePeers()
+      kickLog()
+      if !runnable.isEmpty { return 0 }
+    }
+    if !awaitingPeers.isEmpty { return 10 }
     if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
     return deadlines.isEmpty ? -1 : 1_000
   }
@@ -248,6 +266,7 @@ struct DataLoop: ~Copyable {
     for message in messages {
       switch message {
       case .passwordDone(let outcome): finishLogin(outcome)
+      case .internalAnswer(let answer): finishInternal(answer)
       case .drain: beginDraining()
       }
     }

@@ -99,15 +99,15 @@ extension DataLoop {
       if path[0].equals("heartbeat") {
         return only(call, "GET, HEAD, OPTIONS") { $0.heartbeat($1) }
       }
+      if path[0].equals("livez") { return only(call, "GET, HEAD, OPTIONS") { $0.livez($1) } }
+      if path[0].equals("readyz") { return only(call, "GET, HEAD, OPTIONS") { $0.readyz($1) } }
+      if path[0].equals("join") { return oldJoin(call) }
       if path[0].equals("store") { return only(call, "GET, HEAD, OPTIONS") { $0.wholeStore($1) } }
     case 4, 5:
       if path[0].equals("admin") { return admin(call, path) }
     default: break
     }
-    if path[0].equals("internal") {
-      return fail(
-        call.slot, call.style, 401, "internal routes are for nodes that prove the cluster's secret")
-    }
+    if path[0].equals("internal") { return internalRoute(call, path) }
     noRoute(call)
   }
 

@@ -69,14 +69,14 @@ extension DataLoop {
         retryAfterSeconds: 5)
     }
     connections[call.slot].phase = .waiting
-    connections[call.slot].awaitsPassword = true
+    connections[call.slot].awaitsThread = true
     deadlines.clear(call.slot)
   }
 
   /// Answers the connection that waited for a password, if it is still there.
   mutating func finishLogin(_ outcome: PasswordOutcome) {
     guard let slot = slot(of: outcome.token) else { return }
-    connections[slot].awaitsPassword = false
+    connections[slot].awaitsThread = false
     let style = outcome.style
     switch outcome.verdict {
     case .created(let name, let lsn):
@@ -100,10 +100,16 @@ extension DataLoop {
     case .refused:
       fail(slot, style, 507, "a million tables and users are the most that a node knows")
     }
+    resume(slot)
+  }
+
+  /// Goes on with a connection whose answer another thread has made.
+  mutating func resume(_ slot: Int) {
     if connections[slot].phase == .held {
       // Earlier answers of this connection wait for the disk: this one goes behind them.
       var answer = ByteBuffer()
       swap(&answer, &output)
+      keepAcknowledgementWaits(slot)
       connections[slot].output.append(answer.span)
       connections[slot].heldFor = max(connections[slot].heldFor, outputWaitsFor)
       connections[slot].heldRequests += outputRequests

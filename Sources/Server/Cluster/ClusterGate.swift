@@ -1,0 +1,124 @@
+// How other threads reach the cluster loop, and what they may know of it without asking.
+
+import Bytes
+import Cluster
+import Platform
+import Synchronization
+
+/// What the cluster loop is told by the rest of the house.
+enum ClusterMessage: Sendable {
+  /// A peer asks something; its connection waits.
+  case request(InternalRequest)
+  /// Entries of the log that are durable now.
+  case committed(CommittedEntries)
+  /// The node begins to stop.
+  case leave
+}
+
+/// Own entries of one batch of the log, and how far the log is durable.
+struct CommittedEntries: Sendable {
+  var entries: [UInt8] = []
+  var positions: [UInt64] = []
+  var through: UInt64 = 0
+}
+
+/// A request on one of the internal routes, and the connection that waits for its answer.
+struct InternalRequest: Sendable {
+  enum Route: Sendable {
+    case hello, auth, data, control
+  }
+
+  let loop: Int
+  let token: UInt64
+  let style: ReplyStyle
+  let route: Route
+  /// The field `X-Internal-Request`.
+  let mark: [UInt8]
+  let body: [UInt8]
+}
+
+/// What the cluster loop answers.
+struct InternalAnswer: Sendable {
+  let token: UInt64
+  let style: ReplyStyle
+  let status: UInt16
+  /// Bytes of the protocol; empty for a refusal without words.
+  let body: [UInt8]
+}
+
+/// The door of the cluster loop, and the board on which it shows what it knows.
+final class ClusterGate: Sendable {
+  let wakeup: Wakeup
+  let mailbox: Mailbox<ClusterMessage>
+  let own: Incarnated
+  let endpoint: Endpoint
+  let acknowledgements = AcknowledgementBoard()
+  private let shown: Locked<ClusterView>
+  private let peers = Atomic<Bool>(false)
+  private let ready = Atomic<Bool>(false)
+  private let waiting = Atomic<Int>(0)
+
+  init(own: Incarnated, endpoint: Endpoint, isReady: Bool) throws(SystemError) {
+    wakeup = try Wakeup()
+    mailbox = Mailbox(wakeup: wakeup)
+    self.own = own
+    self.endpoint = endpoint
+    shown = Locked(ClusterView())
+    ready.store(isReady, ordering: .relaxed)
+  }
+
+  // MARK: The other threads' side
+
+  /// Whether there is another member: as long as there is none, nothing is done for the cluster.
+  var hasPeers: Bool { peers.load(ordering: .relaxed) }
+
+  /// Whether everything that was in the cluster when this node came is here.
+  var isReady: Bool { ready.load(ordering: .acquiring) }
+
+  /// What was last shown.
+  var view: ClusterView { shown.withLock { $0 } }
+
+  /// Hands over a peer's request; false where too many wait.
+  func submit(_ request: InternalRequest) -> Bool {
+    guard waiting.load(ordering: .relaxed) < Limits.internalRequestsMax else { return false }
+    waiting.add(1, ordering: .relaxed)
+    mailbox.post(.request(request))
+    return true
+  }
+
+  // MARK: The cluster loop's side
+
+  func answered() { waiting.subtract(1, ordering: .relaxed) }
+
+  func show(_ view: ClusterView) {
+    let hasPeers = view.members.count > 1
+    let isReady = view.isReady
+    shown.withLock { $0 = view }
+    peers.store(hasPeers, ordering: .releasing)
+    ready.store(isReady, ordering: .releasing)
+  }
+}
+
+/// What `/membership`, `/stats` and `/readyz` tell of the cluster. Made by the cluster loop when
+/// something changes, and read by all.
+struct ClusterView: Sendable {
+  struct Member: Sendable {
+    var id: UInt64 = 0
+    var boot: UInt32 = 0
+    var address: [UInt8] = []
+    var status: StaticString = "Active"
+    var isOwn = false
+    /// Wall time in milliseconds; 0 where nothing was heard since the start.
+    var lastHeard: UInt64 = 0
+    var lag: UInt64 = 0
+    var queueBytes: UInt64 = 0
+    var sentBytes: UInt64 = 0
+    var clockOffsetMilliseconds: Int64?
+    var roundTripMicroseconds: UInt64?
+  }
+
+  var members: [Member] = []
+  var isReady = false
+  /// Name and value of each counter, in the order in which they are shown.
+  var counters: [(name: StaticString, value: UInt64)] = []
+}
