@@ -71,6 +71,8 @@ struct DataLoop: ~Copyable {
   var awaitingPeers: [UInt64] = []
   /// What they had acknowledged when this loop last looked.
   var seenAcknowledgements: UInt64 = 0
+  /// When their deadlines are looked at next.
+  var looksAtPeersAt = Instant(nanoseconds: 0)
   var verifier: TokenVerifier
   var knownTable = KnownTable()
 
@@ -164,7 +166,7 @@ struct DataLoop: ~Copyable {
       if !runnable.isEmpty { return 0 }
     }
     if !awaitingPeers.isEmpty {
-      node.cluster?.acknowledgements.waiting(gate)
+      gate.waitForPeers()
       settlePeers()
       kickLog()
       if !runnable.isEmpty { return 0 }

@@ -1,5 +1,6 @@
 // Which own writes which peers have made durable.
 
+import Bytes
 import Platform
 import Synchronization
 

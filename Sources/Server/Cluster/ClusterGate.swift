@@ -98,27 +98,3 @@ final class ClusterGate: Sendable {
     ready.store(isReady, ordering: .releasing)
   }
 }
-
-/// What `/membership`, `/stats` and `/readyz` tell of the cluster. Made by the cluster loop when
-/// something changes, and read by all.
-struct ClusterView: Sendable {
-  struct Member: Sendable {
-    var id: UInt64 = 0
-    var boot: UInt32 = 0
-    var address: [UInt8] = []
-    var status: StaticString = "Active"
-    var isOwn = false
-    /// Wall time in milliseconds; 0 where nothing was heard since the start.
-    var lastHeard: UInt64 = 0
-    var lag: UInt64 = 0
-    var queueBytes: UInt64 = 0
-    var sentBytes: UInt64 = 0
-    var clockOffsetMilliseconds: Int64?
-    var roundTripMicroseconds: UInt64?
-  }
-
-  var members: [Member] = []
-  var isReady = false
-  /// Name and value of each counter, in the order in which they are shown.
-  var counters: [(name: StaticString, value: UInt64)] = []
-}

@@ -79,18 +79,22 @@ extension DataLoop {
     connections[slot].awaitsThread = false
     let style = outcome.style
     switch outcome.verdict {
-    case .created(let name, let lsn):
+    case .created(let name, let lsn, let mustBeNew):
       outputWaitsFor = max(outputWaitsFor, lsn)
       hasAppended = true
+      beginAcknowledged(
+        style, lsn: lsn, .everyLiving,
+        registration: AcknowledgementWait.Registration(name: name, mustBeNew: mustBeNew))
       replyWithToken(
         slot, style, "{\"status\":\"User created\",\"token\":\"", subject: name, isAdmin: false)
+      endAcknowledged()
     case .accepted(let name, let isAdmin, let lsn):
       outputWaitsFor = max(outputWaitsFor, lsn)
       replyWithToken(slot, style, "{\"token\":\"", subject: name, isAdmin: isAdmin)
     case .wrong:
       fail(slot, style, 401, "Invalid credentials")
-    case .taken:
-      fail(slot, style, 400, "the user exists: log in without \"register\", or choose another name")
+    case .taken: userExists(slot, style)
+    case .notReady: notReady(slot, style)
     case .throttled(let seconds):
       fail(
         slot, style, 429, "too many failed logins: wait \(seconds) seconds",
@@ -119,6 +123,10 @@ extension DataLoop {
     }
     connections[slot].phase = .open
     if finishTurn(slot) { drive(slot) }
+  }
+
+  mutating func userExists(_ slot: Int, _ style: ReplyStyle) {
+    fail(slot, style, 400, "the user exists: log in without \"register\", or choose another name")
   }
 
   private mutating func replyWithToken(
