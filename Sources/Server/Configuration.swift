@@ -1,6 +1,7 @@
 // What a node is told at its start: by flags, by the environment, by a `.env` file, in this order.
 
 import Bytes
+import Cluster
 
 /// Settings of one node. `Configuration.read` fills it and explains what it cannot accept.
 public struct Configuration: Sendable {
@@ -233,6 +234,16 @@ public struct Configuration: Sendable {
     }
     return host.isEmpty ? nil : (String(host), port)
   }
+}
+
+extension Configuration {
+  /// The nodes to join, as the protocol names them.
+  var seeds: [Endpoint] {
+    joinAddresses.map { Endpoint(host: Array($0.host.utf8), port: $0.port) }
+  }
+
+  /// The secrets of the cluster, ready to be proved.
+  var provenSecrets: [ClusterSecret] { clusterSecrets.map { ClusterSecret($0) } }
 }
 
 /// One setting's value, from the strongest source that has it. An empty text counts as not set.

@@ -18,6 +18,8 @@ final class NodeContext: Sendable {
   let signer: TokenSigner
   /// The cluster loop's door; nil where the node runs alone.
   let cluster: ClusterGate?
+  /// The node does not know its cluster yet.
+  let isWaitingRoom: Bool
   /// Connections of all loops.
   let connectionCount = Atomic<Int>(0)
   /// The descriptors that are left to connections, once log, checkpoint and snapshots have theirs.
@@ -26,7 +28,7 @@ final class NodeContext: Sendable {
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
     logger: Logger, description: NodeDescription, descriptors: UInt64,
-    cluster: ClusterGate? = nil
+    cluster: ClusterGate? = nil, isWaitingRoom: Bool = false
   ) {
     self.configuration = configuration
     self.database = database
@@ -35,6 +37,7 @@ final class NodeContext: Sendable {
     self.logger = logger
     self.description = description
     self.cluster = cluster
+    self.isWaitingRoom = isWaitingRoom
     metrics = gates.map { _ in LoopMetrics() }
     connectionsMax = Int(
       max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))

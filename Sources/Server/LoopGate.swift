@@ -29,6 +29,17 @@ final class LoopGate: Sendable {
     mailbox = Mailbox(wakeup: wakeup)
   }
 
+  /// The gates of so many loops.
+  static func make(_ count: Int) throws(StorageError) -> [LoopGate] {
+    var gates: [LoopGate] = []
+    do throws(SystemError) {
+      for index in 0..<count { gates.append(try LoopGate(index: index)) }
+    } catch {
+      throw StorageError(message: "\(error)", code: .cannotStart)
+    }
+    return gates
+  }
+
   /// Leaves an event for this loop's streams. Called under the lock of the record's shard, which
   /// keeps the events of a key in order; the commit that makes it due wakes the loop.
   func post(_ event: EventFrame) {

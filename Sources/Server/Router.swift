@@ -82,6 +82,7 @@ extension DataLoop {
   }
 
   private mutating func route(_ call: borrowing Call, _ path: borrowing Path) {
+    if node.isWaitingRoom { return waitingRoute(call, path) }
     switch path.count {
     case 3:
       if path[1].equals("key") { return record(call, table: path[0], key: path[2]) }
@@ -112,7 +113,7 @@ extension DataLoop {
   }
 
   /// Runs a read-only endpoint for the methods that read.
-  private mutating func only(
+  mutating func only(
     _ call: borrowing Call, _ allow: StaticString,
     _ endpoint: (inout DataLoop, borrowing Call) -> Void
   ) {

@@ -2,6 +2,7 @@
 
 import Bytes
 import Cluster
+import Durability
 import Platform
 import Synchronization
 
@@ -10,16 +11,18 @@ enum ClusterMessage: Sendable {
   /// A peer asks something; its connection waits.
   case request(InternalRequest)
   /// Entries of the log that are durable now.
-  case committed(CommittedEntries)
+  case committed(CommittedBatch)
   /// The node begins to stop.
   case leave
+  /// The loop ends.
+  case close
 }
 
-/// Own entries of one batch of the log, and how far the log is durable.
-struct CommittedEntries: Sendable {
-  var entries: [UInt8] = []
-  var positions: [UInt64] = []
-  var through: UInt64 = 0
+/// One batch of the log, with own writes and those of peers.
+struct CommittedBatch: Sendable {
+  let entries: [UInt8]
+  let firstLSN: UInt64
+  let count: Int
 }
 
 /// A request on one of the internal routes, and the connection that waits for its answer.
@@ -56,7 +59,9 @@ final class ClusterGate: Sendable {
   private let shown: Locked<ClusterView>
   private let peers = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
+  private let leaving = Atomic<Bool>(false)
   private let waiting = Atomic<Int>(0)
+  private let committedBytes = Atomic<Int>(0)
 
   init(own: Incarnated, endpoint: Endpoint, isReady: Bool) throws(SystemError) {
     wakeup = try Wakeup()
@@ -65,6 +70,18 @@ final class ClusterGate: Sendable {
     self.endpoint = endpoint
     shown = Locked(ClusterView())
     ready.store(isReady, ordering: .relaxed)
+  }
+
+  static func make(
+    _ identity: NodeIdentity, _ endpoint: Endpoint
+  ) throws(StorageError) -> ClusterGate {
+    do throws(SystemError) {
+      return try ClusterGate(
+        own: Incarnated(node: NodeID(identity.node), boot: identity.boot), endpoint: endpoint,
+        isReady: false)
+    } catch {
+      throw StorageError(message: "\(error)", code: .cannotStart)
+    }
   }
 
   // MARK: The other threads' side
@@ -86,7 +103,28 @@ final class ClusterGate: Sendable {
     return true
   }
 
+  /// Hands over a batch that is durable. Called by the log thread, which waits where the cluster
+  /// loop has fallen far behind: what is not handed over would be missing from what peers are sent.
+  func post(_ batch: CommittedBatch) {
+    let pause = Waiter()
+    while committedBytes.load(ordering: .acquiring) > Limits.committedBytesMax {
+      _ = pause.wait(milliseconds: 1)
+    }
+    committedBytes.add(batch.entries.count, ordering: .relaxed)
+    mailbox.post(.committed(batch))
+  }
+
+  /// The node stops: clients should go elsewhere.
+  func beginLeaving() {
+    leaving.store(true, ordering: .releasing)
+    mailbox.post(.leave)
+  }
+
+  var isLeaving: Bool { leaving.load(ordering: .acquiring) }
+
   // MARK: The cluster loop's side
+
+  func consumed(bytes: Int) { committedBytes.subtract(bytes, ordering: .releasing) }
 
   func answered() { waiting.subtract(1, ordering: .relaxed) }
 

@@ -14,6 +14,8 @@ struct ClusterView: Sendable {
     var address: [UInt8] = []
     var status: StaticString = "Active"
     var isActive = true
+    /// Whether it is thought able to acknowledge a write.
+    var isReachable = true
     var isOwn = false
     /// Wall time in milliseconds; 0 where nothing was heard since the start.
     var lastHeard: UInt64 = 0

@@ -60,6 +60,7 @@ extension DataLoop {
       beginHead(
         answer.style, status: answer.status, contentType: "application/octet-stream",
         contentLength: answer.body.count)
+      if answer.status == 401 { output.append("WWW-Authenticate: Bearer\r\n") }
       endHead()
       output.append(answer.body)
       closeIfAsked(slot, answer.style)

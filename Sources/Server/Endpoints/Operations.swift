@@ -23,6 +23,9 @@ extension DataLoop {
   /// Whether clients should be sent here: the node holds what its cluster holds, and may write.
   mutating func readyz(_ call: borrowing Call) {
     guard isReady else { return notReady(call.slot, call.style) }
+    guard !(node.cluster?.isLeaving ?? false) else {
+      return fail(call.slot, call.style, 503, "this node is stopping: ask another one")
+    }
     reply(call.slot, call.style, "{\"status\":\"ready\"}")
   }
 
