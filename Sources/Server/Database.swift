@@ -225,6 +225,8 @@ final class Database: Sendable {
     if !cell.watchers.isEmpty { announce(record, stamp, place, lsn, to: cell.watchers) }
     let applied = cell.shard.apply(record, hash: place.hash, originOrder: origins.isBefore)
     cell.shard.lastLSN = lsn
+    cell.shard.nextSequence += 1
+    cell.shard.clock.add(stamp.dot)
     if applied.becameLive {
       tables.table(place.table).keys.withLock { _ = $0.insert(key) }
     } else if applied.ceasedLive {

@@ -209,6 +209,9 @@ struct Loader {
   mutating func restore(_ entry: LogEntryView, fromLog: Bool) {
     switch entry.kind {
     case .clockCeiling: return database.raiseClock(to: entry.hybridTime)
+    case .clock:
+      guard let (shard, clock) = entry.shardClock else { return }
+      return database.shards.withLock(shard) { $0.shard.clock.merge(clock) }
     case .put, .tombstone: break
     }
     name(entry)
