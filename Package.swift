@@ -75,7 +75,9 @@ let package = Package(
       "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
     tests("ClusterTests", of: ["Cluster", "Store", "Crypto", "Bytes"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
-    tests("ServerTests", of: ["Server", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
+    tests(
+      "ServerTests",
+      of: ["Server", "Cluster", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
     tests("EndToEndTests", of: []),
   ]
 )

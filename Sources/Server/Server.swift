@@ -2,6 +2,7 @@
 
 import Auth
 import Bytes
+import Cluster
 import Durability
 public import Platform
 import Store
@@ -67,7 +68,7 @@ public enum Server {
         throw StartError(message: error.message, code: error.code)
       }
     }
-    signals.end()
+    _ = consume signals
     logger.info("stopped")
     guard stop.exitCode == .success else {
       throw StartError(message: "stopped: the log says why", code: stop.exitCode)
@@ -149,7 +150,8 @@ public enum Server {
     var nodeID = ByteBuffer()
     Hex.append(identity.node, digits: 16, to: &nodeID)
     let endpoint = try advertised(configuration, port: ports.port)
-    let cluster = try configuration.clusterSecrets.isEmpty ? nil : ClusterGate.make(identity, endpoint)
+    let cluster =
+      configuration.clusterSecrets.isEmpty ? nil : try ClusterGate.make(identity, endpoint)
     let passwords = PasswordQueue()
     let node = NodeContext(
       configuration: configuration, database: database, gates: gates, passwords: passwords,

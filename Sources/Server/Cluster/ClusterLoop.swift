@@ -67,6 +67,10 @@ struct ClusterLoop: ~Copyable {
 
   init(_ start: consuming ClusterStart) throws(SystemError) {
     let poller = try Poller()
+    try poller.add(
+      start.gate.wakeup.descriptor, token: Self.wakeupToken, events: .readable)
+    try poller.add(
+      start.socket.descriptor.raw, token: Self.gossipToken, events: .readable)
     let salt = SecureRandom.uint64()
     gate = start.gate
     gates = start.gates
@@ -83,8 +87,6 @@ struct ClusterLoop: ~Copyable {
     links = PeerLinks(identity: start.identity, resolver: start.resolver, logger: start.logger)
     sessions = InternalSessions(start.identity)
     gossip = GossipSocket(socket: start.socket, identity: start.identity, salt: salt)
-    try poller.add(gate.wakeup.descriptor, token: Self.wakeupToken, events: .readable)
-    try poller.add(gossip.descriptor, token: Self.gossipToken, events: .readable)
     self.poller = poller
     show()
   }
@@ -115,7 +117,7 @@ struct ClusterLoop: ~Copyable {
     if isStatusNew || shownAt.advanced(byMilliseconds: Self.showMilliseconds) <= now { show() }
   }
 
-  private func sleepMilliseconds() -> Int32 {
+  private mutating func sleepMilliseconds() -> Int32 {
     if links.hasOutcomes { return 0 }
     let current = SystemClock.monotonic()
     var due = min(node.nextDeadline, current.advanced(byMilliseconds: Self.showMilliseconds))

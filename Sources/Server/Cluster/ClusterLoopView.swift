@@ -25,3 +25,14 @@ extension ClusterLoop {
     return view
   }
 }
+
+extension ClusterLoop {
+  static func name(of state: MemberState) -> (StaticString, isActive: Bool) {
+    switch state {
+    case .alive: ("Active", true)
+    case .suspect: ("Suspect", false)
+    case .leaving: ("Leaving", false)
+    case .unheard, .down, .removed: ("Down", false)
+    }
+  }
+}

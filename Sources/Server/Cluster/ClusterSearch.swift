@@ -114,15 +114,7 @@ struct ClusterSearch: ~Copyable {
     _ hello: Span<UInt8>, with seed: Endpoint, at address: InternetAddress
   ) throws(Failure) -> HTTPAnswer {
     let start = SystemClock.monotonic()
-    var connection: HTTPClientConnection
-    do throws(SystemError) {
-      connection = try HTTPClientConnection(
-        to: address, port: seed.port, host: seed.hostText, limits: HTTPClientLimits(), now: start)
-      try poller.add(
-        connection.descriptor, token: 0, events: HTTPClientConnection.pollEvents)
-    } catch {
-      throw Failure(reason: "cannot be reached: \(error)")
-    }
+    var connection = try connect(to: seed, at: address, now: start)
     let nothing: StaticString = ""
     connection.send(
       .post, ("/internal/v1/hello" as StaticString).bytes, fields: nothing.bytes, body: hello,
@@ -140,6 +132,20 @@ struct ClusterSearch: ~Copyable {
       let now = SystemClock.monotonic()
       for index in 0..<count { connection.happened(poller[index].events, now: now) }
       connection.expire(now: now)
+    }
+  }
+
+  private func connect(
+    to seed: Endpoint, at address: InternetAddress, now: Instant
+  ) throws(Failure) -> HTTPClientConnection {
+    do throws(SystemError) {
+      let connection = try HTTPClientConnection(
+        to: address, port: seed.port, host: seed.hostText, limits: HTTPClientLimits(), now: now)
+      try poller.add(
+        connection.descriptor, token: 0, events: HTTPClientConnection.pollEvents)
+      return connection
+    } catch {
+      throw Failure(reason: "cannot be reached: \(error)")
     }
   }
 }

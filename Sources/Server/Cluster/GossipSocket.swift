@@ -37,14 +37,26 @@ struct GossipSocket: ~Copyable {
   var descriptor: Int32 { socket.descriptor.raw }
 
   mutating func send(_ bytes: [UInt8], to address: InternetAddress, port: UInt16) {
+    // The buffer leaves the struct while its bytes are lent out.
+    var datagram = ByteBuffer()
+    swap(&datagram, &self.datagram)
     datagram.clear()
     sealer.seal(bytes.span, into: &datagram)
     socket.send(datagram.span, to: address, port: port)
+    swap(&datagram, &self.datagram)
   }
 
   /// The next datagram that waits and is authentic; nil where none waits. `budget` counts those
   /// that were looked at.
   mutating func receive(budget: inout Int) -> OpenedPacket? {
+    var datagram = ByteBuffer()
+    var opened = ByteBuffer()
+    swap(&datagram, &self.datagram)
+    swap(&opened, &self.opened)
+    defer {
+      swap(&datagram, &self.datagram)
+      swap(&opened, &self.opened)
+    }
     while budget > 0, let sender = socket.receive(into: &datagram, bytesMax: Self.bytesMax) {
       budget -= 1
       received += 1

@@ -8,13 +8,13 @@ import Platform
 /// Greetings and sessions of peers. Bounded: whoever greets without a proof holds a place for ten
 /// seconds, and a session that nobody has used for long makes room for a new one.
 struct InternalSessions: ~Copyable {
-  private struct Pending {
+  struct Pending {
     let acceptor: SessionAcceptor
     let since: Instant
   }
 
-  private struct Open: ~Copyable {
-    var session: Session
+  struct Open: ~Copyable {
+    var session: Cluster.Session
     var usedAt: Instant
   }
 

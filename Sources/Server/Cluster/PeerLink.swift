@@ -47,7 +47,7 @@ struct PeerLink: ~Copyable {
   var stage = Stage.idle
   var connection: HTTPClientConnection?
   var initiator: SessionInitiator?
-  var session: Session?
+  var session: Cluster.Session?
   var waiting: [OutgoingRequest] = []
   var sent: [Sent] = []
   /// Addresses of the endpoint that are still to be tried, the next one last.
@@ -83,7 +83,7 @@ struct PeerLink: ~Copyable {
   var isUnused: Bool { waiting.isEmpty && sent.isEmpty }
 
   /// When to look at the link again at the latest; nil where only its descriptor can bring news.
-  func nextDeadline(now: Instant) -> Instant? {
+  mutating func nextDeadline(now: Instant) -> Instant? {
     var due = connection?.nextDeadline
     for request in waiting { due = min(request.deadline, due ?? request.deadline) }
     if connection == nil, !waiting.isEmpty, restsUntil > now {

@@ -98,7 +98,7 @@ struct PeerLinks: ~Copyable {
     }
   }
 
-  func nextDeadline(now: Instant) -> Instant? {
+  mutating func nextDeadline(now: Instant) -> Instant? {
     var first: Instant?
     for slot in 0..<links.slotLimit where links.contains(slot) {
       if let due = links[slot].nextDeadline(now: now) { first = min(due, first ?? due) }
@@ -261,7 +261,7 @@ struct PeerLinks: ~Copyable {
     guard answer.status == 200 else {
       let reason =
         answer.status == 401 && !answer.body.isEmpty
-        ? "refuses this node: \(SessionRefusal.text(of: answer.body.span))"
+        ? "refuses this node: \(SessionRefusal.text(of: answer.body) ?? "")"
         : "answered the greeting with status \(answer.status): it is not a node of a cluster, or has no CLUSTER_SECRET"
       return refuse(slot, reason, now: now)
     }

@@ -7,13 +7,13 @@ import Platform
 /// Data loops without data, on the node's own listeners, until the cluster is found.
 struct WaitingRoom: ~Copyable {
   private let gates: [LoopGate]
-  private var loops = Slab<Thread.Handle>()
+  private var loops: Slab<Thread.Handle>
 
   init(
     _ configuration: Configuration, _ listeners: borrowing Slab<Listener>, descriptors: UInt64,
     logger: Logger
   ) throws(StorageError) {
-    gates = try LoopGate.make(listeners.count)
+    let gates = try LoopGate.make(listeners.count)
     let node = NodeContext(
       configuration: configuration,
       database: Database(
@@ -23,6 +23,7 @@ struct WaitingRoom: ~Copyable {
       description: NodeDescription(
         address: [], nodeID: "", boot: 0, started: SystemClock.monotonic()),
       descriptors: descriptors, isWaitingRoom: true)
+    var loops = Slab<Thread.Handle>()
     do throws(SystemError) {
       for index in 0..<gates.count {
         let loop = Handover(
@@ -36,6 +37,8 @@ struct WaitingRoom: ~Copyable {
     } catch {
       throw StorageError(message: "\(error)", code: .cannotStart)
     }
+    self.gates = gates
+    self.loops = loops
   }
 
   /// Finishes what is being answered. Connections that wait at the listeners stay there.
