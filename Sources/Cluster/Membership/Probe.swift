@@ -67,7 +67,8 @@ extension Membership {
       target: peers[index].id, sequence: sequence, sentAt: now,
       askOthersAt: now.advanced(byMilliseconds: timeout),
       endsAt: now.advanced(byMilliseconds: interval))
-    send(.ping, sequence: sequence, target: peers[index].id, to: peers[index].endpoint, about: index)
+    send(
+      .ping, sequence: sequence, target: peers[index].id, to: peers[index].endpoint, about: index)
   }
 
   /// Every reachable member once, in random order, before any of them again.
@@ -98,7 +99,8 @@ extension Membership {
         to: peers[helper].endpoint, about: helper)
     }
     probe.controlRequest = ask(
-      .ping, peers[index].endpoint, expected: probe.target, updates: [ownUpdate, peers[index].update],
+      .ping, peers[index].endpoint, expected: probe.target,
+      updates: [ownUpdate, peers[index].update],
       for: .probe(sequence: probe.sequence),
       timeout: settings.controlPingTimeoutMilliseconds * health.multiplier)
   }

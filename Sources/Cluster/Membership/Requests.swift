@@ -154,7 +154,9 @@ extension Membership {
     }
     if sender.node == own.node { return refused(.olderBoot, [ownUpdate]) }
     guard let index = index(of: sender.node) else { return refused(.notMember, [ownUpdate]) }
-    if peers[index].state == .removed { return refused(.removed, [ownUpdate, peers[index].update]) }
+    if peers[index].state == .removed {
+      return refused(.removed, [ownUpdate, peers[index].update])
+    }
     if sender.boot < peers[index].boot {
       return refused(.olderBoot, [ownUpdate, peers[index].update])
     }
