@@ -7,6 +7,8 @@ import Cluster
 public struct Configuration: Sendable {
   public enum Durability: String, Sendable { case sync, interval, os }
   public enum ReadAccess: String, Sendable { case `public`, owner }
+  public enum Mode: String, Sendable { case http, https }
+  public enum ClientCertificate: String, Sendable { case optional, required }
   public enum CrossOrigin: Sendable, Equatable {
     case any
     case off
@@ -17,6 +19,10 @@ public struct Configuration: Sendable {
   public var port: UInt16
   /// Nodes of the cluster to join, as `JOIN_ADDRESS` names them.
   public var joinAddresses: [(host: String, port: UInt16)] = []
+  public var mode = Mode.http
+  /// Where `ca.crt`, `server.crt` and `server.key` lie.
+  public var certificateDirectory = "cert"
+  public var clientCertificate = ClientCertificate.optional
   public var tokenSecret: [UInt8]
   /// The secrets of the cluster: the first one proves, all are accepted. Empty: the node runs alone.
   public var clusterSecrets: [[UInt8]] = []
@@ -42,7 +48,8 @@ public struct Configuration: Sendable {
 
   /// Each setting by its name in the environment; its flag is the same in kebab case, without `DYNA_`.
   static let names = [
-    "JWT_SECRET", "CLUSTER_SECRET", "ADMIN_PASSWORD", "SNAP_LIMIT", "DYNA_MODE", "DYNA_DATA_DIR",
+    "JWT_SECRET", "CLUSTER_SECRET", "ADMIN_PASSWORD", "SNAP_LIMIT", "DYNA_MODE", "DYNA_CERT_DIR",
+    "DYNA_CLIENT_CERT", "DYNA_DATA_DIR",
     "DYNA_ADVERTISE", "DYNA_REPLICAS", "DYNA_DURABILITY", "DYNA_READ", "DYNA_LOG", "DYNA_CORS",
     "DYNA_ENCRYPTION_KEY_FILE", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS", "DYNA_LIMIT_KEY_BYTES",
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
@@ -145,6 +152,7 @@ public struct Configuration: Sendable {
           "JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
     }
+    try configuration.readTransport(settings)
     try configuration.checkCluster(settings)
     configuration.snapshotLimit = try settings.number("SNAP_LIMIT", 1...1_000_000) ?? 100
     configuration.snapshotMinutes = UInt64(
@@ -168,15 +176,18 @@ public struct Configuration: Sendable {
     return configuration
   }
 
+  private mutating func readTransport(_ settings: Settings) throws(Mistake) {
+    mode = try settings.choice("DYNA_MODE", "http or https") ?? .http
+    certificateDirectory = settings.text("DYNA_CERT_DIR") ?? "cert"
+    clientCertificate =
+      try settings.choice("DYNA_CLIENT_CERT", "optional or required") ?? .optional
+    if mode == .http, clientCertificate == .required {
+      throw Mistake("DYNA_CLIENT_CERT=required needs DYNA_MODE=https: certificates are part of TLS")
+    }
+  }
+
   /// What this version has no answer to yet is refused, not ignored.
   private func checkCluster(_ settings: Settings) throws(Mistake) {
-    switch settings.text("DYNA_MODE") ?? "http" {
-    case "http": break
-    case "https":
-      throw Mistake(
-        "DYNA_MODE=https is not part of this version; put a TLS proxy in front, or use http")
-    case let mode: throw Mistake("DYNA_MODE is \(mode); it can be http or https")
-    }
     if let replicas = settings.text("DYNA_REPLICAS"), replicas != "all" {
       _ = try settings.number("DYNA_REPLICAS", 1...1_000)
     }

@@ -3,9 +3,12 @@
 import Bytes
 import HTTP
 import JSON
+import Platform
 
 /// What a connection is in the middle of.
 enum ConnectionPhase: UInt8 {
+  /// It agrees on keys, or has not even begun to: nothing is read before.
+  case handshaking
   /// It reads requests and answers them.
   case open
   /// Its answers are ready and wait for a log position to be committed.
@@ -56,6 +59,8 @@ struct Connection: ~Copyable {
   var body: BodyInProgress?
   var listing: Listing?
   var stream: Stream?
+  /// What seals its bytes; nil where they travel in the clear, and before its first byte came.
+  var session: TLSSession?
 
   init(descriptor: Int32, generation: UInt32) {
     self.descriptor = descriptor

@@ -20,6 +20,8 @@ final class NodeContext: Sendable {
   let cluster: ClusterGate?
   /// The node does not know its cluster yet.
   let isWaitingRoom: Bool
+  /// Who seals connections; nil in http mode.
+  let door: TLSDoor?
   /// Connections of all loops.
   let connectionCount = Atomic<Int>(0)
   /// The descriptors that are left to connections, once log, checkpoint and snapshots have theirs.
@@ -28,8 +30,9 @@ final class NodeContext: Sendable {
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
     logger: Logger, description: NodeDescription, descriptors: UInt64,
-    cluster: ClusterGate? = nil, isWaitingRoom: Bool = false
+    cluster: ClusterGate? = nil, isWaitingRoom: Bool = false, door: TLSDoor? = nil
   ) {
+    self.door = door
     self.configuration = configuration
     self.database = database
     self.gates = gates
@@ -93,6 +96,9 @@ struct DataLoop: ~Copyable {
   /// Requests that were answered in this turn without waiting for the disk.
   var answersOfTurn: UInt64 = 0
 
+  /// Steps of handshakes in this turn.
+  var handshakesOfTurn = 0
+
   /// Connections that could go on but let others take their turn.
   var runnable: [UInt64] = []
   var now = SystemClock.monotonic()
@@ -140,6 +146,7 @@ struct DataLoop: ~Copyable {
   mutating func turn(milliseconds: Int32) {
     let count = poller.wait(timeoutMilliseconds: milliseconds)
     now = SystemClock.monotonic()
+    handshakesOfTurn = 0
     for index in 0..<count {
       let (token, events) = poller[index]
       switch token {
@@ -222,6 +229,7 @@ struct DataLoop: ~Copyable {
     }
     metrics.connections.store(connections.count, ordering: .relaxed)
     node.connectionCount.add(1, ordering: .relaxed)
+    if node.door != nil { connections[slot].phase = .handshaking }
     deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
   }
 
@@ -311,6 +319,10 @@ struct DataLoop: ~Copyable {
     while let slot = deadlines.expired(.linger, now: now) { close(slot) }
     while let slot = deadlines.expired(.idle, now: now) { close(slot) }
     while let slot = deadlines.expired(.head, now: now) {
+      if connections[slot].phase == .handshaking {
+        close(slot)
+        continue
+      }
       refuse(slot, Refusal(408, "the head of the request did not come in time: send it whole"))
     }
     while let slot = deadlines.expired(.body, now: now) {
@@ -321,6 +333,7 @@ struct DataLoop: ~Copyable {
   // MARK: Closing
 
   mutating func close(_ slot: Int) {
+    if connections[slot].session != nil { _ = connections[slot].endSealed() }
     let connection = connections.remove(slot)
     deadlines.clear(slot)
     if let stream = connection.stream { forget(stream) }
@@ -339,7 +352,7 @@ struct DataLoop: ~Copyable {
     acceptsAgainAt = nil
     for slot in 0..<connections.slotLimit where connections.contains(slot) {
       switch connections[slot].phase {
-      case .streaming, .lingering: close(slot)
+      case .streaming, .lingering, .handshaking: close(slot)
       case .open
       where connections[slot].output.isEmpty && connections[slot].body == nil
         && connections[slot].input.isEmpty && !connections[slot].mayRead:

@@ -17,6 +17,8 @@ extension DataLoop {
   /// One step; false where the connection must wait for something.
   private mutating func step(_ slot: Int) -> Bool {
     switch connections[slot].phase {
+    case .handshaking:
+      return shakeHands(slot)
     case .held:
       return false
     case .waiting:
@@ -49,24 +51,20 @@ extension DataLoop {
     let continues = !connections[slot].input.isEmpty
     if continues { swap(&buffer, &connections[slot].input) } else { swap(&buffer, &scratch) }
     let room = continues ? 16 << 10 : DataLoop.readBytes
-    let result = Socket.read(connections[slot].descriptor, into: &buffer, minimum: room)
+    let result = connections[slot].read(into: &buffer, minimum: room)
     switch result {
-    case .bytes(let count):
-      // A short read has emptied the socket: the next byte makes a new event.
-      connections[slot].mayRead = count >= room || connections[slot].endsInput
+    case .bytes:
       let used = answer(slot, buffer.span)
       if connections.contains(slot) {
         settleInput(slot, &buffer, used: used, isScratch: !continues)
       }
     case .wouldBlock:
-      connections[slot].mayRead = false
       settleInput(slot, &buffer, used: 0, isScratch: !continues)
     case .closed:
-      connections[slot].mayRead = false
       connections[slot].isFinished = true
       settleInput(slot, &buffer, used: 0, isScratch: !continues)
     case .failed:
-      close(slot)
+      breakOff(slot)
     }
     if !continues {
       buffer.clear()
@@ -275,7 +273,7 @@ extension DataLoop {
       connections[slot].output.append(bytes)
       return true
     }
-    switch Socket.write(connections[slot].descriptor, bytes) {
+    switch connections[slot].write(bytes) {
     case .bytes(let count):
       if count < bytes.count {
         connections[slot].output.append(bytes.extracting(count..<bytes.count))
@@ -318,18 +316,21 @@ extension DataLoop {
     case .open where connections[slot].body != nil:
       deadlines.set(.body, slot, due: now.advanced(bySeconds: limits.bodySeconds))
     case .open where connections[slot].parser.isInsideMessage: waitForHead(slot)
-    case .open, .listing, .held, .waiting, .lingering: restIdle(slot)
+    case .open, .listing, .held, .waiting, .lingering, .handshaking: restIdle(slot)
     }
   }
 
   /// Sends what the connection is owed; false where it must wait or is gone.
   mutating func flush(_ slot: Int) -> Bool {
     while !connections[slot].output.isEmpty {
-      let result = Socket.write(connections[slot].descriptor, connections[slot].output.span)
+      // As with what is read: the buffer leaves the connection while its bytes are lent out.
+      var owed = ByteBuffer()
+      swap(&owed, &connections[slot].output)
+      let result = connections[slot].write(owed.span)
+      if case .bytes(let count) = result { owed.consume(count) }
+      swap(&owed, &connections[slot].output)
       switch result {
-      case .bytes(let count):
-        connections[slot].output.consume(count)
-        restIdle(slot)
+      case .bytes: restIdle(slot)
       case .wouldBlock: return false
       case .failed:
         close(slot)
@@ -337,6 +338,7 @@ extension DataLoop {
       }
     }
     connections[slot].output.release()
+    if connections[slot].session != nil, !flushSealed(slot) { return false }
     if connections[slot].closesAfterOutput {
       closeInOrder(slot)
       return false
@@ -349,6 +351,11 @@ extension DataLoop {
     guard connections[slot].lingersAfterOutput, !connections[slot].isFinished else {
       return close(slot)
     }
+    linger(slot)
+  }
+
+  /// Sends no more, and throws away what comes until the client closes, for a while.
+  mutating func linger(_ slot: Int) {
     Socket.shutdownWrite(connections[slot].descriptor)
     connections[slot].phase = .lingering
     connections[slot].mayRead = true
@@ -364,7 +371,7 @@ extension DataLoop {
     case .open where connections[slot].body == nil && deadlines.kind(of: slot) != .head,
       .listing:
       deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
-    case .open, .held, .waiting, .streaming, .lingering: break
+    case .open, .held, .waiting, .streaming, .lingering, .handshaking: break
     }
   }
 

@@ -34,6 +34,7 @@ public enum Server {
       logger.warn("JWT_SECRET is shorter than 16 bytes: whoever guesses it can be any user")
     }
 
+    let door = try openDoor(configuration)
     if configuration.clusterSecrets.contains(where: { $0.count < 16 }) {
       logger.warn("CLUSTER_SECRET is shorter than 16 bytes: whoever guesses it can be a node")
     }
@@ -41,7 +42,10 @@ public enum Server {
     let signals: Thread.Handle
     do throws(SystemError) {
       signals = try Signals.deliver { signal in
-        if signal == .hangup { return true }
+        if signal == .hangup {
+          reloadCertificates(door, logger)
+          return true
+        }
         logger.info("stopping", LogField("signal", "\(signal)"))
         stop.request()
         return false
@@ -57,11 +61,11 @@ public enum Server {
       let storage = try Storage.open(
         configuration.dataDirectory, keyEncryptionKey: key
       ) { () throws(StorageError) in
-        try findCluster(configuration, ports, descriptors, stop, logger)
+        try findCluster(configuration, ports, descriptors, stop, door, logger)
       }
       try serve(
         configuration, storage, &ports, descriptors: descriptors, logger: logger,
-        started: started, stop: stop)
+        started: started, stop: stop, door: door)
     } catch {
       // Told to stop before there was anything to stop.
       guard error.code == .success else {
@@ -78,19 +82,19 @@ public enum Server {
   /// The cluster to join, asked for until it is found; nil where the node is to begin its own.
   private static func findCluster(
     _ configuration: Configuration, _ ports: borrowing Ports, _ descriptors: UInt64,
-    _ stop: StopRequest, _ logger: Logger
+    _ stop: StopRequest, _ door: TLSDoor?, _ logger: Logger
   ) throws(StorageError) -> UInt64? {
     guard !configuration.joinAddresses.isEmpty else { return nil }
     let room = try WaitingRoom(
-      configuration, ports.listeners, descriptors: descriptors, logger: logger)
+      configuration, ports.listeners, descriptors: descriptors, door: door, logger: logger)
     logger.info(
       "waiting for the cluster", LogField("version", version),
       LogField("address", ports.boundAddress))
     var found: UInt64?
     do throws(SystemError) {
       var search = try ClusterSearch(
-        seeds: configuration.seeds, secrets: configuration.provenSecrets, stop: stop,
-        logger: logger)
+        seeds: configuration.seeds, secrets: configuration.provenSecrets, door: door,
+        stop: stop, logger: logger)
       found = search.run()
     } catch {
       room.close()
@@ -102,6 +106,20 @@ public enum Server {
   }
 
   // MARK: Parts of the start
+
+  /// In https mode, what seals connections.
+  private static func openDoor(_ configuration: Configuration) throws(StartError) -> TLSDoor? {
+    guard configuration.mode == .https else { return nil }
+    do throws(TLSContextError) {
+      return try TLSDoor(
+        folder: configuration.certificateDirectory,
+        requiresClientCertificate: configuration.clientCertificate == .required)
+    } catch {
+      throw StartError(
+        message: "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
+        code: .cannotStart)
+    }
+  }
 
   /// The key-encryption key: of the file, else the embedded one.
   static func readKey(
@@ -128,7 +146,7 @@ public enum Server {
 
   private static func serve(
     _ configuration: Configuration, _ storage: borrowing Storage, _ ports: inout Ports,
-    descriptors: UInt64, logger: Logger, started: Instant, stop: StopRequest
+    descriptors: UInt64, logger: Logger, started: Instant, stop: StopRequest, door: TLSDoor?
   ) throws(StorageError) {
     let identity = storage.identity
     let gates = try LoopGate.make(ports.listeners.count)
@@ -159,7 +177,7 @@ public enum Server {
       description: NodeDescription(
         address: Array(endpoint.text.utf8), nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
         boot: identity.boot, started: started),
-      descriptors: descriptors, cluster: cluster)
+      descriptors: descriptors, cluster: cluster, door: door)
     if let cluster { database.log.handOn(to: cluster) }
 
     let checkpointer = Checkpointer(
@@ -167,8 +185,10 @@ public enum Server {
     let threads = try startThreads(
       node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
       &ports, stop)
+    node.door?.report("certificate", to: logger)
     logger.info(
       "listening", LogField("version", version), LogField("address", ports.boundAddress),
+      LogField("mode", configuration.mode.rawValue),
       LogField("advertised", endpoint.text), LogField("node", node.description.nodeID),
       LogField("data", storage.directory),
       LogField("durability", configuration.durability.rawValue),
@@ -259,13 +279,24 @@ public enum Server {
         logger: node.logger,
         identity: LinkIdentity(
           secrets: node.configuration.provenSecrets, cluster: storage.identity.cluster,
-          own: gate.own),
+          own: gate.own, door: node.door),
         seeds: node.configuration.seeds,
         savedMembers: try AtomicFile.read(storage.disk, ClusterLoop.membersFile), socket: socket,
         resolver: resolver, stop: stop)
       return ClusterThreads(loop: Handover(try ClusterLoop(start)), resolver: resolver)
     } catch {
       throw StorageError(message: "\(error)", code: .cannotStart)
+    }
+  }
+
+  /// New connections get the new certificates; those that are open stay as they are.
+  private static func reloadCertificates(_ door: TLSDoor?, _ logger: Logger) {
+    guard let door else { return }
+    do throws(TLSContextError) {
+      try door.reload()
+      door.report("certificates read anew", to: logger)
+    } catch {
+      logger.error("the certificates stay as they were", LogField("reason", "\(error)"))
     }
   }
 }

@@ -15,7 +15,8 @@ public import Platform
 /// A request that was already under way then fails with `.closedByPeer`.
 public struct HTTPClientConnection: ~Copyable {
   public enum State: Sendable, Equatable {
-    /// Requests may be queued already; they go out when the connection is open.
+    /// The connection, or its TLS handshake, is under way. Requests may be queued already; they go
+    /// out when it is open.
     case connecting
     case open
     case closed(HTTPClientFailure)
@@ -43,21 +44,23 @@ public struct HTTPClientConnection: ~Copyable {
 
   /// Bytes received and not used: the beginning of a head.
   var input = ByteBuffer()
-  /// Bytes of requests that the kernel has not taken.
+  /// Bytes of requests that the transport has not taken.
   var output = ByteBuffer()
   /// Bytes that it has taken since the connection began. `output` begins here.
   var written: UInt64 = 0
 
-  /// Begins a connection. Does not block; a failure is a state, not an error.
+  /// Begins a connection, and does not wait for it. Throws where it fails at once.
   ///
   /// - Parameters:
   ///   - address: see `InternetAddress.resolve`, which does block.
   ///   - host: the name or literal by which the server is known, without brackets: for the `Host`
-  ///     field.
+  ///     field, and what the server's certificate must name.
+  ///   - tls: whom to trust; nil for a connection in the clear.
   public init(
-    to address: InternetAddress, port: UInt16, host: String, limits: HTTPClientLimits, now: Instant
-  ) throws(SystemError) {
-    transport = ClientTransport(socket: try Socket.beginConnect(to: address, port: port))
+    to address: InternetAddress, port: UInt16, host: String, tls: TLSContext? = nil,
+    limits: HTTPClientLimits, now: Instant
+  ) throws(HTTPClientFailure) {
+    transport = try ClientTransport(to: address, port: port, tls: tls, serverName: host)
     self.host = Array((host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)").utf8)
     self.limits = limits
     reader = ResponseReader(limits)
@@ -75,7 +78,8 @@ public struct HTTPClientConnection: ~Copyable {
   /// Requests that wait for their responses.
   public var requestCount: Int { requests.count }
 
-  /// Bytes of requests that the kernel has not taken.
+  /// Bytes of requests that the connection has not taken. (Under TLS it takes, and seals, up to
+  /// 64 KiB before the kernel does.)
   public var unsentBytes: Int { output.count }
 
   /// When to call `expire` at the latest; nil where nothing is waited for.
@@ -154,6 +158,7 @@ public struct HTTPClientConnection: ~Copyable {
   /// Ends the connection, and with it all requests. The first reason counts.
   mutating func close(_ reason: HTTPClientFailure) {
     guard !isClosed else { return }
+    if state == .open { transport.finish() }
     state = .closed(reason)
     while let request = requests.pop() {
       if !request.isAbandoned { fail(request, reason) }

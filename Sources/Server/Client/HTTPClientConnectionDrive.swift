@@ -20,13 +20,14 @@ extension HTTPClientConnection {
     case .connecting: if !open(now) { return }
     case .open: break
     }
-    if writable { flush(now: now) }
-    if readable { receive(now) }
+    // What came may say that the server takes no further request.
+    if readable || transport.isSecure { receive(now) }
+    if writable || transport.isSecure { flush(now: now) }
   }
 
   /// Sends what is queued, as far as the kernel takes it.
   public mutating func flush(now: Instant) {
-    guard state == .open, !output.isEmpty else { return }
+    guard state == .open, !output.isEmpty || transport.isSecure else { return }
     var bytes = ByteBuffer()
     swap(&bytes, &output)
     let failure = write(&bytes)
@@ -36,7 +37,7 @@ extension HTTPClientConnection {
     // Who refuses a request may answer and close before it was read to its end: the answer comes
     // first, whatever became of the rest.
     receive(now)
-    close(.broken(failure))
+    close(failure)
   }
 
   /// Gives up what should have happened by now.
@@ -86,33 +87,48 @@ extension HTTPClientConnection {
 
   // MARK: Opening
 
-  /// Goes on with connecting; true where the connection is open.
+  /// Goes on with connecting and the handshake; true where the connection is open.
   private mutating func open(_ now: Instant) -> Bool {
-    switch Socket.connectResult(transport.raw) {
-    case .inProgress: return false
-    case .failed(let error):
-      close(.unreachable(error))
-      return false
-    case .connected:
-      state = .open
-      phase = .responding
-      flush(now: now)
-      return state == .open
+    if phase == .connecting {
+      switch Socket.connectResult(transport.raw) {
+      case .inProgress: return false
+      case .failed(let error):
+        close(.unreachable(error))
+        return false
+      case .connected:
+        phase = .handshaking
+        openingDeadline = now.advanced(byMilliseconds: limits.handshakeMilliseconds)
+      }
     }
+    switch transport.handshake() {
+    case .waits: return false
+    case .closed, .truncated:
+      close(.closedByPeer)
+      return false
+    case .failed(let failure):
+      close(failure)
+      return false
+    case .bytes: break
+    }
+    state = .open
+    phase = .responding
+    flush(now: now)
+    return state == .open
   }
 
   // MARK: Sending
 
-  private mutating func write(_ bytes: inout ByteBuffer) -> SystemError? {
-    while !bytes.isEmpty {
+  /// Returns why no more can be sent, nil where it can, now or later.
+  private mutating func write(_ bytes: inout ByteBuffer) -> HTTPClientFailure? {
+    repeat {
       switch transport.write(bytes.span) {
       case .bytes(let count):
         bytes.consume(count)
         written += UInt64(count)
-      case .wouldBlock: return nil
-      case .failed(let code): return SystemError(call: "send", code: code)
+      case .failed(let failure): return failure
+      case .waits, .closed, .truncated: return nil
       }
-    }
+    } while !bytes.isEmpty
     return nil
   }
 
@@ -122,9 +138,11 @@ extension HTTPClientConnection {
     while state == .open {
       switch transport.read(into: &input) {
       case .bytes: takeInput(now)
-      case .wouldBlock: return
+      case .waits: return trimInput()
       case .closed: end()
-      case .failed(let code): close(.broken(SystemError(call: "recv", code: code)))
+      // Where the body would last until here, nobody can say whether this is its end.
+      case .truncated: close(.closedByPeer)
+      case .failed(let failure): close(failure)
       }
     }
   }
@@ -136,10 +154,13 @@ extension HTTPClientConnection {
     let used = takeAnswers(bytes.span, now)
     guard !isClosed else { return }
     bytes.consume(used)
-    // An idle connection holds no memory.
-    if !bytes.isEmpty || !requests.isEmpty && bytes.capacity <= HTTPClientLimits.keptBytesMax {
-      swap(&bytes, &input)
-    }
+    swap(&bytes, &input)
+  }
+
+  /// An idle connection holds no memory.
+  private mutating func trimInput() {
+    guard input.isEmpty else { return }
+    if requests.isEmpty || input.capacity > HTTPClientLimits.keptBytesMax { input.release() }
   }
 
   /// Takes the responses at the front of the bytes. Returns how many bytes are done with.

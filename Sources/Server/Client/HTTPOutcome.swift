@@ -35,8 +35,12 @@ public enum HTTPClientPhase: Sendable, Equatable {
 
 /// Why a request has no response, or a connection came to its end.
 public enum HTTPClientFailure: Error, Sendable, Equatable {
+  /// The name of the server is not known.
+  case unresolvable(SocketError)
   /// Nobody takes connections there.
   case unreachable(SystemError)
+  /// The TLS connection cannot be: the certificate is not accepted, or what comes is not TLS.
+  case insecure(TLSFailure)
   /// The time was up: that of the request or, if it was `responding`, of one sent before it on the
   /// same connection, which cannot be skipped.
   case timedOut(HTTPClientPhase)
@@ -59,7 +63,9 @@ public enum HTTPClientFailure: Error, Sendable, Equatable {
 extension HTTPClientFailure: CustomStringConvertible {
   public var description: String {
     switch self {
+    case .unresolvable(let error): "\(error)"
     case .unreachable(let error): "cannot be reached: \(error)"
+    case .insecure(let failure): "\(failure)"
     case .timedOut(.connecting): "did not take the connection in time"
     case .timedOut(.handshaking): "did not finish the TLS handshake in time"
     case .timedOut(.responding): "did not answer in time"

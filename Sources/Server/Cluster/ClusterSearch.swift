@@ -11,6 +11,7 @@ import Platform
 struct ClusterSearch: ~Copyable {
   let seeds: [Endpoint]
   let secrets: [ClusterSecret]
+  let door: TLSDoor?
   let stop: StopRequest
   let logger: Logger
   private let poller: Poller
@@ -28,8 +29,9 @@ struct ClusterSearch: ~Copyable {
   }
 
   init(
-    seeds: [Endpoint], secrets: [ClusterSecret], stop: StopRequest, logger: Logger
+    seeds: [Endpoint], secrets: [ClusterSecret], door: TLSDoor?, stop: StopRequest, logger: Logger
   ) throws(SystemError) {
+    self.door = door
     self.seeds = seeds
     self.secrets = secrets
     self.stop = stop
@@ -96,10 +98,9 @@ struct ClusterSearch: ~Copyable {
     let hello = initiator.hello
     let answer = try exchange(hello.span, with: seed, at: address)
     guard answer.status == 200 else {
-      let why = SessionRefusal.text(of: answer.body)
       throw Failure(
         reason: answer.status == 401
-          ? "refuses this node\(why.map { ": \($0)" } ?? "; it may have no CLUSTER_SECRET")"
+          ? "refuses this node: \(PeerLinks.text(ofRefusal: answer.body))"
           : "answered the greeting with status \(answer.status)")
     }
     do throws(SessionError) {
@@ -138,9 +139,10 @@ struct ClusterSearch: ~Copyable {
   private func connect(
     to seed: Endpoint, at address: InternetAddress, now: Instant
   ) throws(Failure) -> HTTPClientConnection {
-    do throws(SystemError) {
+    do {
       let connection = try HTTPClientConnection(
-        to: address, port: seed.port, host: seed.hostText, limits: HTTPClientLimits(), now: now)
+        to: address, port: seed.port, host: seed.hostText, tls: door?.peerContext,
+        limits: HTTPClientLimits(), now: now)
       try poller.add(
         connection.descriptor, token: 0, events: HTTPClientConnection.pollEvents)
       return connection

@@ -48,6 +48,9 @@ struct PeerLink: ~Copyable {
   var connection: HTTPClientConnection?
   var initiator: SessionInitiator?
   var session: Cluster.Session?
+  /// Who proved itself at the other end.
+  var peer: Incarnated?
+  var sessionNumber: UInt64 = 0
   var waiting: [OutgoingRequest] = []
   var sent: [Sent] = []
   /// Addresses of the endpoint that are still to be tried, the next one last.

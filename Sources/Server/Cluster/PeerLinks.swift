@@ -11,6 +11,8 @@ struct LinkIdentity {
   let secrets: [ClusterSecret]
   let cluster: UInt64
   let own: Incarnated
+  /// Seals the links in https mode.
+  let door: TLSDoor?
 }
 
 /// The outgoing links. Whoever owns them reports the poller's events and the time, and takes the
@@ -156,9 +158,10 @@ struct PeerLinks: ~Copyable {
     links[slot].generation = nextGeneration
     nextGeneration = nextGeneration &+ 1
     let endpoint = links[slot].endpoint
-    do throws(SystemError) {
+    do {
       var connection = try HTTPClientConnection(
-        to: address, port: endpoint.port, host: host, limits: limits, now: now)
+        to: address, port: endpoint.port, host: host, tls: identity.door?.peerContext,
+        limits: limits, now: now)
       try poller.add(
         connection.descriptor, token: token(slot), events: HTTPClientConnection.pollEvents)
       let initiator = SessionInitiator(
@@ -183,7 +186,7 @@ struct PeerLinks: ~Copyable {
 
   /// Seals and sends what waits, as far as it is meant for the node that answered.
   private mutating func sendWaiting(_ slot: Int, now: Instant) {
-    guard let peer = links[slot].session?.peer else { return }
+    guard let peer = links[slot].peer else { return }
     let waiting = links[slot].waiting
     links[slot].waiting.removeAll(keepingCapacity: true)
     let channel = links[slot].channel
@@ -200,7 +203,7 @@ struct PeerLinks: ~Copyable {
       let counter = links[slot].session!.sealRequest(
         request.bytes.span, channel: channel, into: &body)
       fields.append("X-Internal-Request: ")
-      SessionMark(session: links[slot].session!.id, counter: counter).append(to: &fields)
+      SessionMark(session: links[slot].sessionNumber, counter: counter).append(to: &fields)
       fields.append("\r\nContent-Type: application/octet-stream\r\n")
       let tag = links[slot].nextTag
       links[slot].nextTag += 1
@@ -241,6 +244,7 @@ struct PeerLinks: ~Copyable {
   private mutating func forgetConnection(_ slot: Int) {
     links[slot].connection = nil
     links[slot].session = nil
+    links[slot].peer = nil
     links[slot].initiator = nil
     links[slot].stage = .idle
     links[slot].sent.removeAll(keepingCapacity: true)
@@ -261,7 +265,7 @@ struct PeerLinks: ~Copyable {
     guard answer.status == 200 else {
       let reason =
         answer.status == 401 && !answer.body.isEmpty
-        ? "refuses this node: \(SessionRefusal.text(of: answer.body) ?? "")"
+        ? "refuses this node: \(Self.text(ofRefusal: answer.body))"
         : "answered the greeting with status \(answer.status): it is not a node of a cluster, or has no CLUSTER_SECRET"
       return refuse(slot, reason, now: now)
     }
@@ -288,7 +292,10 @@ struct PeerLinks: ~Copyable {
       return refuse(
         slot, "does not accept this node's proof: the CLUSTER_SECRET differs", now: now)
     }
-    links[slot].session = initiator.established()
+    var session = Optional(initiator.established())
+    links[slot].peer = session?.peer
+    links[slot].sessionNumber = session?.id ?? 0
+    links[slot].session = session.take()
     links[slot].stage = .open
     links[slot].addresses = []
     links[slot].complaint = ""
@@ -314,13 +321,14 @@ struct PeerLinks: ~Copyable {
       if answer.status == 401 { links[slot].connection?.close() }
       return
     }
+    guard let peer = links[slot].peer else { return }
     var bytes = ByteBuffer()
     do throws(SessionError) {
       let body = answer.body
       try links[slot].session!.openResponse(
         body.span, counter: sent.counter, channel: links[slot].channel, into: &bytes)
       outcomes.append(
-        .response(sent.request.id, from: links[slot].session!.peer, bytes: bytes.copied()))
+        .response(sent.request.id, from: peer, bytes: bytes.copied()))
     } catch {
       outcomes.append(.failed(sent.request.id, .refused))
       complain(slot, "answers with a frame that cannot be opened: \(error)", now: now)
@@ -356,6 +364,11 @@ struct PeerLinks: ~Copyable {
     } else {
       outcomes.append(.failed(sent.request.id, .unreachable))
     }
+  }
+
+  /// What a peer said when it refused this node.
+  static func text(ofRefusal bytes: [UInt8]) -> String {
+    SessionError(refusal: bytes.span).map { "\($0)" } ?? "it does not say why"
   }
 
   // MARK: Failing

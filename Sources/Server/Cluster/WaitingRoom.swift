@@ -11,7 +11,7 @@ struct WaitingRoom: ~Copyable {
 
   init(
     _ configuration: Configuration, _ listeners: borrowing Slab<Listener>, descriptors: UInt64,
-    logger: Logger
+    door: TLSDoor?, logger: Logger
   ) throws(StorageError) {
     let gates = try LoopGate.make(listeners.count)
     let node = NodeContext(
@@ -22,7 +22,7 @@ struct WaitingRoom: ~Copyable {
       gates: gates, passwords: PasswordQueue(), logger: logger,
       description: NodeDescription(
         address: [], nodeID: "", boot: 0, started: SystemClock.monotonic()),
-      descriptors: descriptors, isWaitingRoom: true)
+      descriptors: descriptors, isWaitingRoom: true, door: door)
     var loops = Slab<Thread.Handle>()
     do throws(SystemError) {
       for index in 0..<gates.count {
