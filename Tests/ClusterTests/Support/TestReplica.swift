@@ -127,15 +127,15 @@ struct TestReplica: Replica, ~Copyable {
     return write
   }
 
-  /// - Returns: whether it lost against another.
-  @discardableResult
-  private mutating func store(_ write: TestWrite) -> Bool {
+  private mutating func store(_ write: TestWrite) {
     clocks[write.shard].add(write.stamp.dot)
-    if let stored = shards[write.shard]?[write.key], stored.stamp >= write.stamp {
-      return stored.stamp != write.stamp
-    }
+    if let stored = shards[write.shard]?[write.key], stored.stamp >= write.stamp { return }
     shards[write.shard, default: [:]][write.key] = write
-    return false
+  }
+
+  private func hasLost(_ write: TestWrite) -> Bool {
+    guard let stored = shards[write.shard]?[write.key] else { return false }
+    return stored.stamp > write.stamp && stored.stamp.node != write.stamp.node
   }
 
   /// Forgets a record, as no correct program does.
@@ -159,10 +159,14 @@ struct TestReplica: Replica, ~Copyable {
     var superseded: [UInt32] = []
     for number in 0..<count {
       guard hasRoom, let write = TestWrite(reading: &reader) else { return nil }
-      if clocks[write.shard].contains(write.stamp.dot), !evenSeen { continue }
+      if clocks[write.shard].contains(write.stamp.dot), !evenSeen {
+        if hasLost(write) { superseded.append(UInt32(number)) }
+        continue
+      }
       log.append(.write(write))
       _ = time.observe(write.stamp.hybridTime, wallMilliseconds: wallMilliseconds)
-      if store(write) { superseded.append(UInt32(number)) }
+      store(write)
+      if hasLost(write) { superseded.append(UInt32(number)) }
     }
     guard reader.remaining == 0 else { return nil }
     return AppliedEntries(position: appended, superseded: superseded)
