@@ -76,7 +76,7 @@ public enum Socket {
     if unsafe target.isEmpty { return .bytes(0) }
     let flags = waits ? 0 : Int32(truncatingIfNeeded: Int(MSG_DONTWAIT))
     let count = retryingInterrupts {
-      unsafe Glibc.recv(descriptor, target.baseAddress, target.count, flags)
+      unsafe clinux_receive(descriptor, target.baseAddress, target.count, flags)
     }
     if count > 0 { return .bytes(count) }
     if count == 0 { return .closed }
@@ -101,7 +101,7 @@ public enum Socket {
     if bytes.isEmpty { return .bytes(0) }
     let count = unsafe bytes.withUnsafeBytes { source in
       retryingInterrupts {
-        unsafe Glibc.send(descriptor, source.baseAddress, source.count, Int32(MSG_NOSIGNAL))
+        unsafe clinux_send(descriptor, source.baseAddress, source.count)
       }
     }
     if count >= 0 { return .bytes(count) }

@@ -62,6 +62,12 @@ struct Connection: ~Copyable {
   /// What seals its bytes; nil where they travel in the clear, and before its first byte came.
   var session: TLSSession?
 
+  /// Nothing of a request has come, and nothing is owed.
+  var restsBetweenRequests: Bool {
+    phase == .open && input.isEmpty && output.isEmpty && body == nil && !hasRequest && !isFinished
+      && !closesAfterOutput
+  }
+
   init(descriptor: Int32, generation: UInt32) {
     self.descriptor = descriptor
     self.generation = generation

@@ -50,8 +50,22 @@ extension DataLoop {
     var buffer = ByteBuffer()
     let continues = !connections[slot].input.isEmpty
     if continues { swap(&buffer, &connections[slot].input) } else { swap(&buffer, &scratch) }
-    let room = continues ? 16 << 10 : DataLoop.readBytes
+    let room = continues ? Self.furtherReadBytes : Self.readBytes
     let result = connections[slot].read(into: &buffer, minimum: room)
+    let goesOn = use(result, of: slot, &buffer, continues: continues)
+    if !continues {
+      buffer.clear()
+      swap(&buffer, &scratch)
+    }
+    return goesOn
+  }
+
+  /// Answers what a read brought.
+  ///
+  /// - Parameter continues: whether the buffer is the connection's own, with bytes of earlier reads.
+  mutating func use(
+    _ result: ReadResult, of slot: Int, _ buffer: inout ByteBuffer, continues: Bool
+  ) -> Bool {
     switch result {
     case .bytes:
       let used = answer(slot, buffer.span)
@@ -65,10 +79,6 @@ extension DataLoop {
       settleInput(slot, &buffer, used: 0, isScratch: !continues)
     case .failed:
       breakOff(slot)
-    }
-    if !continues {
-      buffer.clear()
-      swap(&buffer, &scratch)
     }
     return finishTurn(slot)
   }
@@ -138,7 +148,12 @@ extension DataLoop {
         return bytes.count
       case .complete:
         if deadlines.kind(of: slot) == .head { deadlines.clear(slot) }
+        // The next request's record is on its way while this one is answered.
+        let next = rest.extracting(request.headBytes..<rest.count)
+        let hash = RequestGlance.hash(next, seed: database.seed)
+        if let hash { database.prefetchSlot(hash) }
         used += begin(slot, request, rest)
+        if let hash { database.prefetchRecord(hash) }
       }
       if !connections.contains(slot) { return used }
     }
@@ -168,7 +183,7 @@ extension DataLoop {
         return end
       }
     }
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
     }
@@ -184,7 +199,7 @@ extension DataLoop {
   private mutating func continueBody(_ slot: Int, _ bytes: Span<UInt8>) -> Int {
     guard let body = connections[slot].body else { return 0 }
     // Asked for each piece: when the bodies began they had no bytes.
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       dropBody(slot)
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
@@ -330,7 +345,9 @@ extension DataLoop {
       if case .bytes(let count) = result { owed.consume(count) }
       swap(&owed, &connections[slot].output)
       switch result {
-      case .bytes: restIdle(slot)
+      case .bytes:
+        connections[slot].stream?.noteProgress()
+        restIdle(slot)
       case .wouldBlock: return false
       case .failed:
         close(slot)
