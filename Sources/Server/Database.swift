@@ -48,8 +48,8 @@ final class Database: Sendable {
   let origins: Origins
   let log: CommitLog
   let limits: Limits
-  private let clock = Locked(HybridClock(last: 0))
-  private let gates: [LoopGate]
+  let clock = Locked(HybridClock(last: 0))
+  let gates: [LoopGate]
   /// The cluster's number, which places its records.
   let seed: UInt64
 
@@ -258,7 +258,7 @@ final class Database: Sendable {
       stamp: stamp, record: view)
   }
 
-  private func announce(
+  func announce(
     _ write: borrowing Record, _ stamp: Stamp, _ place: Place, _ lsn: UInt64,
     to watchers: borrowing Watchers
   ) {
