@@ -60,7 +60,7 @@
     unsafe bytes.withUnsafeBufferPointer { unsafe append($0) }
   }
 
-  @inlinable public mutating func append(_ text: StaticString) {
+  @inlinable @inline(__always) public mutating func append(_ text: StaticString) {
     unsafe append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 

@@ -3,6 +3,9 @@
 /// Two 64-bit lanes folded by a 64×64→128-bit multiplication (the construction of wyhash, Wang Yi,
 /// public domain); the constants below are this project's own and part of the storage format.
 /// `Swift.Hasher` is seeded per process and must never be used for placement.
+///
+/// What each block is mixed with depends on the seed: against a known constant a block could be
+/// chosen that makes a factor zero, and keys of such blocks would collide under every seed.
 public enum StableHash {
   /// The hash of a record's place: its table and its key, neither of which can be taken for the other.
   ///
@@ -16,14 +19,16 @@ public enum StableHash {
   @inlinable public static func bytes(_ bytes: Span<UInt8>, seed: UInt64) -> UInt64 {
     let count = bytes.count
     let raw = unsafe bytes.bytes
-    var state = seed ^ fold(seed ^ 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db)
+    let secret = fold(seed ^ 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db)
+    let blockSecret = secret ^ 0x8ebc_6af0_9c88_c6e3
+    var state = seed ^ secret
     var offset = 0
     while count - offset > 16 {
       // In range: more than 16 bytes are left.
       let low = unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
       let high = unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
       state = fold(
-        UInt64(littleEndian: low) ^ 0x8ebc_6af0_9c88_c6e3, UInt64(littleEndian: high) ^ state)
+        UInt64(littleEndian: low) ^ blockSecret, UInt64(littleEndian: high) ^ state)
       offset += 16
     }
     var low: UInt64 = 0
@@ -47,7 +52,7 @@ public enum StableHash {
         UInt64(bytes[offset]) << 16 | UInt64(bytes[offset + rest / 2]) << 8
         | UInt64(bytes[count - 1])
     }
-    state = fold(low ^ 0x5899_65cc_7537_4cc3, high ^ state)
+    state = fold(low ^ secret ^ 0x5899_65cc_7537_4cc3, high ^ state)
     return fold(state ^ UInt64(truncatingIfNeeded: count), 0x1d8e_4e27_c47d_124f)
   }
 

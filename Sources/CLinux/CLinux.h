@@ -76,6 +76,21 @@ static inline void clinux_pause(void) {
 #endif
 }
 
+// recv(2) and send(2) of glibc are places where a thread can be cancelled, and pay for that in a
+// process of several threads. Ours are never cancelled.
+static inline long clinux_receive(int socket, void *bytes, size_t count) {
+  return syscall(SYS_recvfrom, socket, bytes, count, 0, 0, 0);
+}
+
+static inline long clinux_send(int socket, const void *bytes, size_t count) {
+  return syscall(SYS_sendto, socket, bytes, count, MSG_NOSIGNAL, 0, 0);
+}
+
+// Begins to fetch cache lines; harmless for any address.
+static inline void clinux_prefetch(const void *address, int lines) {
+  for (int line = 0; line < lines; line++) __builtin_prefetch((const char *)address + 64 * line);
+}
+
 // The thread-safe XSI strerror_r, whichever of the two the headers declare.
 int __xpg_strerror_r(int, char *, size_t);
 

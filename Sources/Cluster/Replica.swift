@@ -75,7 +75,8 @@ public protocol Replica: ~Copyable {
 public struct AppliedEntries: Sendable {
   /// They are durable when this position is committed; so are those that had been seen before.
   public let position: UInt64
-  /// Numbers (from 0) of entries that lost against a different record which was already here.
+  /// Numbers (from 0) of entries that lost against another node's record which was already here;
+  /// of those passed over too.
   public let superseded: [UInt32]
 
   public init(position: UInt64, superseded: [UInt32]) {

@@ -15,11 +15,15 @@ public struct DiskError: Error, Equatable, CustomStringConvertible {
   public static let noEntry: Int32 = 2
   public static let inputOutput: Int32 = 5
   public static let exists: Int32 = 17
+  public static let tooManyFilesOfSystem: Int32 = 23
+  public static let tooManyFiles: Int32 = 24
   public static let noSpace: Int32 = 28
   public static let quotaExceeded: Int32 = 122
 
   /// Whether the process or the machine has no descriptors left (EMFILE, ENFILE), which passes.
-  public var isOutOfDescriptors: Bool { code == 24 || code == 23 }
+  public var isOutOfDescriptors: Bool {
+    code == Self.tooManyFiles || code == Self.tooManyFilesOfSystem
+  }
 
   /// ENOSPC or EDQUOT: there may be room again later.
   public var isOutOfSpace: Bool { code == Self.noSpace || code == Self.quotaExceeded }

@@ -75,10 +75,7 @@ struct LogFiles<D: Disk>: ~Copyable {
 
   mutating func prepareStep() throws(DiskError) -> LogWriter<D>.Preparation {
     if spare != nil { return .ready }
-    if unfinished == nil, let again = recycled.popLast() {
-      try rename(again)
-      return .ready
-    }
+    if unfinished == nil, let again = recycled.last { return try reuse(again) }
     do {
       return try zeroStep()
     } catch {
@@ -88,12 +85,21 @@ struct LogFiles<D: Disk>: ~Copyable {
     }
   }
 
-  private mutating func rename(_ segment: Closed) throws(DiskError) {
-    let name = LogSegment.name(nextNumber)
-    try disk.rename(LogSegment.name(segment.number), to: name)
+  /// Gives the last recycled segment its next name. It is opened first: a lack of descriptors passes,
+  /// and must be met before anything has changed. An error after that ends the log.
+  private mutating func reuse(_ segment: Closed) throws(DiskError) -> LogWriter<D>.Preparation {
+    let old = LogSegment.name(segment.number)
+    let file: D.File
+    do { file = try disk.open(old) } catch {
+      guard error.isOutOfDescriptors else { throw error }
+      return .outOfSpace
+    }
+    try disk.rename(old, to: LogSegment.name(nextNumber))
     try disk.syncDirectory()
-    spare = SpareSegment(number: nextNumber, file: try disk.open(name), size: segment.size)
+    recycled.removeLast()
+    spare = SpareSegment(number: nextNumber, file: file, size: segment.size)
     nextNumber += 1
+    return .ready
   }
 
   private mutating func zeroStep() throws(DiskError) -> LogWriter<D>.Preparation {

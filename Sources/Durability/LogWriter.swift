@@ -20,7 +20,7 @@ public struct LogWriter<D: Disk>: ~Copyable {
     case ready
     /// There is more to do; call again.
     case working
-    /// No room for a spare segment. The next call tries again.
+    /// No room for a spare segment, or no descriptor. The next call tries again.
     case outOfSpace
   }
 

@@ -16,6 +16,11 @@ public struct SnapshotWriter<D: Disk>: ~Copyable {
   private var cipher: AEAD
   private var chunk: UInt64 = 0
   private var offset: UInt64
+  private var syncedOffset: UInt64 = 0
+
+  /// 4 MiB are made durable at a time: at the end, when a node that stops may be waiting, little is
+  /// left to do, and no sync of the log stands behind a long one.
+  private static var syncedBytes: UInt64 { 4 << 20 }
 
   /// Begins a snapshot of the time `milliseconds` since 1970, in the directory of snapshots.
   public init(
@@ -95,8 +100,14 @@ public struct SnapshotWriter<D: Disk>: ~Copyable {
       into: &sealed)
     plain.consume(count)
     swap(&plain, &text.bytes)
-    do { try file.write(sealed.span, at: offset) } catch { throw fail(error) }
-    offset += UInt64(sealed.count)
+    do {
+      try file.write(sealed.span, at: offset)
+      offset += UInt64(sealed.count)
+      if offset - syncedOffset >= Self.syncedBytes {
+        try file.sync()
+        syncedOffset = offset
+      }
+    } catch { throw fail(error) }
     chunk += 1
   }
 

@@ -17,7 +17,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case controlCharacter
     /// A number against the grammar: leading zero, bare minus, no digit after `.` or `e`.
     case invalidNumber
-    /// More than `JSONValidator.depthMax` arrays and objects inside each other.
+    /// More than the permitted number of arrays and objects inside each other.
     case tooDeep
     /// Well-formed where only an object is accepted.
     case notAnObject
@@ -55,7 +55,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case .controlCharacter: "invalid JSON: raw control character in a string; write it as an escape"
     case .invalidNumber:
       "invalid JSON: malformed number; no leading zeros, and digits around the point"
-    case .tooDeep: "the JSON is nested deeper than 128 levels; flatten it"
+    case .tooDeep: "the JSON is nested too deep; flatten it"
     case .notAnObject: "the JSON is not an object; wrap the value in an object as its member value"
     case .byteOrderMark: "invalid JSON: it begins with a byte order mark; leave it away"
     case .nameExpected: "invalid JSON: a member name in double quotes belongs here"

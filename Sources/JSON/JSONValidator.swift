@@ -1,16 +1,20 @@
 /// Says whether bytes are one JSON document, strictly by RFC 8259, and where its value stands.
 ///
 /// Text is UTF-8 without a byte order mark; numbers may have any length; escapes of lone
-/// surrogates are part of the grammar and accepted. One pass, no memory, no recursion.
+/// surrogates are part of the grammar and accepted. One pass, no recursion, and no memory but for
+/// documents deeper than 128 levels.
 public enum JSONValidator {
-  /// Levels of arrays and objects inside each other. Bounds what any reader of a stored value
-  /// needs, recursive ones in clients included; common documents have fewer than ten.
+  /// Levels of arrays and objects inside each other, where nothing else is asked for. Bounds what any
+  /// reader of a stored value needs, recursive ones in clients included; common documents have fewer
+  /// than ten.
   public static let depthMax = 128
 
-  /// The document's value, or why it is none. Allocates nothing.
-  public static func check(_ document: Span<UInt8>) throws(JSONError) -> JSONElement {
+  /// The document's value, or why it is none.
+  public static func check(
+    _ document: Span<UInt8>, depthMax: Int = depthMax
+  ) throws(JSONError) -> JSONElement {
     let start = try beginning(of: document)
-    let element = try Scanner.value(in: document, at: start, enclosing: 0)
+    let element = try Scanner.value(in: document, at: start, depthMax: depthMax)
     try expectEnd(of: document, from: element.range.upperBound)
     return element
   }

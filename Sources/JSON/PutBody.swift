@@ -5,11 +5,13 @@
 /// of which the last value counts. The body is checked and decided upon in one pass.
 public enum PutBody {
   /// The element to store, or why the body is refused. The depth limit is that of the whole body.
-  public static func value(in body: Span<UInt8>) throws(JSONError) -> JSONElement {
+  public static func value(
+    in body: Span<UInt8>, depthMax: Int = JSONValidator.depthMax
+  ) throws(JSONError) -> JSONElement {
     let start = try JSONValidator.beginning(of: body)
     guard body[start] == Ascii.openBrace else {
       // A malformed body is told what is malformed first.
-      _ = try JSONValidator.check(body)
+      _ = try JSONValidator.check(body, depthMax: depthMax)
       throw JSONError(reason: .notAnObject, offset: start)
     }
     var onlyValue: JSONElement?
@@ -22,7 +24,7 @@ public enum PutBody {
         let nameEnd = try Scanner.name(in: body, at: index)
         let isValue = JSONText.equals(index + 1..<nameEnd - 1, in: body, "value")
         index = try Scanner.colon(in: body, from: nameEnd)
-        let element = try Scanner.value(in: body, at: index, enclosing: 1)
+        let element = try Scanner.value(in: body, at: index, depthMax: depthMax - 1)
         if isValue { onlyValue = element } else { hasOthers = true }
         index = Scanner.skipWhiteSpace(in: body, from: element.range.upperBound)
         guard index < body.count else { throw Scanner.ended(body) }

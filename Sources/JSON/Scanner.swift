@@ -1,16 +1,16 @@
 /// The grammar of RFC 8259, walked once from left to right without building anything.
 ///
-/// Nesting lives in a bit a level and not on the call stack, so that no document can exhaust it.
+/// Nesting lives in a bit a level and not on the call stack, so that no document can exhaust it; only
+/// what is deeper than 128 levels takes memory, 16 bytes for each 128 more.
 /// Each function takes the index where its part begins and returns the index behind it.
 enum Scanner {
-  /// Checks the value whose first byte is at `start`, inside `enclosing` levels of nesting.
+  /// Checks the value whose first byte is at `start` and which may nest `depthMax` levels.
   static func value(
-    in document: Span<UInt8>, at start: Int, enclosing: Int
+    in document: Span<UInt8>, at start: Int, depthMax: Int
   ) throws(JSONError) -> JSONElement {
     var index = start
-    var depth = enclosing
-    // Bit 0 belongs to the innermost level: 1 an object, 0 an array. `depthMax` bits are enough.
-    var objects: UInt128 = 0
+    var depth = 0
+    var levels = Levels()
 
     value: while true {
       guard index < document.count else { throw ended(document) }
@@ -18,24 +18,24 @@ enum Scanner {
       case Ascii.quote:
         index = try string(in: document, at: index)
       case Ascii.openBrace:
-        guard depth < JSONValidator.depthMax else { throw failure(.tooDeep, index) }
+        guard depth < depthMax else { throw failure(.tooDeep, index) }
         index = skipWhiteSpace(in: document, from: index &+ 1)
         if index < document.count, document[index] == Ascii.closeBrace {
           index &+= 1
         } else {
+          levels.enter(isObject: true, at: depth)
           depth &+= 1
-          objects = objects &<< 1 | 1
           index = try memberName(in: document, at: index)
           continue value
         }
       case Ascii.openBracket:
-        guard depth < JSONValidator.depthMax else { throw failure(.tooDeep, index) }
+        guard depth < depthMax else { throw failure(.tooDeep, index) }
         index = skipWhiteSpace(in: document, from: index &+ 1)
         if index < document.count, document[index] == Ascii.closeBracket {
           index &+= 1
         } else {
+          levels.enter(isObject: false, at: depth)
           depth &+= 1
-          objects = objects &<< 1
           continue value
         }
       case Ascii.minus, Ascii.zero...Ascii.nine:
@@ -51,11 +51,11 @@ enum Scanner {
       }
 
       // A value ended at `index`: close what closes here, until a comma announces the next one.
-      while depth > enclosing {
+      while depth > 0 {
         index = skipWhiteSpace(in: document, from: index)
         guard index < document.count else { throw ended(document) }
         let byte = document[index]
-        let isObject = objects & 1 == 1
+        let isObject = levels.isInObject
         if byte == Ascii.comma {
           index = skipWhiteSpace(in: document, from: index &+ 1)
           if isObject { index = try memberName(in: document, at: index) }
@@ -66,13 +66,45 @@ enum Scanner {
         }
         index &+= 1
         depth &-= 1
-        objects = objects &>> 1
+        levels.leave(to: depth)
       }
       guard let kind = JSONKind(firstByte: document[start]) else {
         throw failure(.unexpectedByte, start)
       }
       return JSONElement(kind: kind, range: start..<index)
     }
+  }
+
+  /// Which of the levels around a place are objects, and which arrays.
+  private struct Levels {
+    /// Bit 0 belongs to the innermost level: 1 an object, 0 an array.
+    private var innermost: UInt128 = 0
+    /// The levels outside of those, 128 an element.
+    private var outer: [UInt128] = []
+
+    var isInObject: Bool {
+      @inline(__always) get { innermost & 1 == 1 }
+    }
+
+    /// Goes one level in, from `depth`.
+    @inline(__always)
+    mutating func enter(isObject: Bool, at depth: Int) {
+      if depth & 127 == 0, depth > 0 { spill() }
+      innermost = innermost &<< 1 | (isObject ? 1 : 0)
+    }
+
+    /// Goes one level out, back to `depth`.
+    @inline(__always)
+    mutating func leave(to depth: Int) {
+      innermost = innermost &>> 1
+      if depth & 127 == 0, depth > 0 { fetch() }
+    }
+
+    @inline(never)
+    private mutating func spill() { outer.append(innermost) }
+
+    @inline(never)
+    private mutating func fetch() { innermost = outer.removeLast() }
   }
 
   /// A name, its colon and the white space around it; returns where the member's value begins.

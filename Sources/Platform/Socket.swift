@@ -73,7 +73,7 @@ public enum Socket {
   ) -> ReadResult {
     if unsafe target.isEmpty { return .bytes(0) }
     let count = retryingInterrupts {
-      unsafe Glibc.recv(descriptor, target.baseAddress, target.count, 0)
+      unsafe clinux_receive(descriptor, target.baseAddress, target.count)
     }
     if count > 0 { return .bytes(count) }
     if count == 0 { return .closed }
@@ -98,7 +98,7 @@ public enum Socket {
     if bytes.isEmpty { return .bytes(0) }
     let count = unsafe bytes.withUnsafeBytes { source in
       retryingInterrupts {
-        unsafe Glibc.send(descriptor, source.baseAddress, source.count, Int32(MSG_NOSIGNAL))
+        unsafe clinux_send(descriptor, source.baseAddress, source.count)
       }
     }
     if count >= 0 { return .bytes(count) }

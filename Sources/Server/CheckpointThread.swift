@@ -139,7 +139,6 @@ struct CheckpointThread: ~Copyable {
     } catch {
       logger.error("snapshot failed", LogField("error", "\(error)"))
     }
-    snapshots.clearRequest()
   }
 
   private consuming func finish() {

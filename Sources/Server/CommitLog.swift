@@ -52,7 +52,11 @@ final class CommitLog: Sendable {
   }
 
   /// The highest position whose writes may be told of.
-  var committed: UInt64 { durable.load(ordering: .acquiring) }
+  ///
+  /// In one order with `publish` and with what `LoopGate` is asked: who asks to be woken and then
+  /// reads this sees the position, or is woken by who stored it. With less than sequential
+  /// consistency both could miss the other. On x86 it is a plain load.
+  var committed: UInt64 { durable.load(ordering: .sequentiallyConsistent) }
 
   /// The highest position handed out.
   var appended: UInt64 { newest.load(ordering: .acquiring) }

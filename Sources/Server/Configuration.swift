@@ -41,8 +41,8 @@ public struct Configuration: Sendable {
     "DYNA_ADVERTISE", "DYNA_REPLICAS", "DYNA_DURABILITY", "DYNA_READ", "DYNA_LOG", "DYNA_CORS",
     "DYNA_ENCRYPTION_KEY_FILE", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS", "DYNA_LIMIT_KEY_BYTES",
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
-    "DYNA_LIMIT_HEAD_BYTES", "DYNA_LIMIT_HEADER_FIELDS", "DYNA_LIMIT_HEAD_SECONDS",
-    "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
+    "DYNA_LIMIT_HEAD_BYTES", "DYNA_LIMIT_HEADER_FIELDS", "DYNA_LIMIT_JSON_DEPTH",
+    "DYNA_LIMIT_HEAD_SECONDS", "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
   ]
 
   static func flag(for name: String) -> String {
@@ -241,15 +241,34 @@ extension Limits {
     // The store packs key lengths into 12 bits and value lengths into 31; the rest is what memory allows.
     keyBytesMax = try settings.number("DYNA_LIMIT_KEY_BYTES", 1...4095) ?? keyBytesMax
     nameBytesMax = try settings.number("DYNA_LIMIT_NAME_BYTES", 1...1024) ?? nameBytesMax
-    valueBytesMax = try settings.number("DYNA_LIMIT_VALUE_BYTES", 2...(1 << 20)) ?? valueBytesMax
     bodyBytesMax = try settings.number("DYNA_LIMIT_BODY_BYTES", 2...(1 << 30)) ?? bodyBytesMax
+    try readValueBytes(settings)
     headBytesMax = try settings.number("DYNA_LIMIT_HEAD_BYTES", 8_192...(1 << 20)) ?? headBytesMax
     headerFieldsMax = try settings.number("DYNA_LIMIT_HEADER_FIELDS", 1...1_000) ?? headerFieldsMax
+    // 2: {"keys":["a"]} needs as many. The other end keeps readers that recurse on their feet.
+    jsonDepthMax = try settings.number("DYNA_LIMIT_JSON_DEPTH", 2...1_000) ?? jsonDepthMax
     headSeconds = UInt64(
       try settings.number("DYNA_LIMIT_HEAD_SECONDS", 1...3_600) ?? Int(headSeconds))
     bodySeconds = UInt64(
       try settings.number("DYNA_LIMIT_BODY_SECONDS", 1...3_600) ?? Int(bodySeconds))
     idleSeconds = UInt64(
       try settings.number("DYNA_LIMIT_IDLE_SECONDS", 1...86_400) ?? Int(idleSeconds))
+  }
+
+  /// A value arrives in a body: where only the body's limit was lowered the value's follows it.
+  private mutating func readValueBytes(_ settings: Settings) throws(Configuration.Mistake) {
+    guard let bytes = try settings.number("DYNA_LIMIT_VALUE_BYTES", 2...Self.valueBytesCeiling)
+    else {
+      valueBytesMax = min(valueBytesMax, bodyBytesMax)
+      return
+    }
+    guard bytes <= bodyBytesMax else {
+      throw Configuration.Mistake(
+        """
+        DYNA_LIMIT_VALUE_BYTES is \(bytes), but no body may have more than \(bodyBytesMax) bytes: \
+        raise DYNA_LIMIT_BODY_BYTES too
+        """)
+    }
+    valueBytesMax = bytes
   }
 }

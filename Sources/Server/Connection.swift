@@ -55,6 +55,12 @@ struct Connection: ~Copyable {
   var listing: Listing?
   var stream: Stream?
 
+  /// Nothing of a request has come, and nothing is owed.
+  var restsBetweenRequests: Bool {
+    phase == .open && input.isEmpty && output.isEmpty && body == nil && !hasRequest && !isFinished
+      && !closesAfterOutput
+  }
+
   init(descriptor: Int32, generation: UInt32) {
     self.descriptor = descriptor
     self.generation = generation

@@ -55,6 +55,10 @@ struct DataLoop: ~Copyable {
   let metrics: LoopMetrics
   let limits: Limits
   let httpLimits: HTTPLimits
+  /// Reading needs no token.
+  let readsArePublic: Bool
+  /// A script's origin changes nothing in an answer's head.
+  let headsAreUniform: Bool
 
   var poller: Poller
   var listener: Listener?
@@ -68,6 +72,7 @@ struct DataLoop: ~Copyable {
 
   /// Bytes just read, of whichever connection is being driven.
   var scratch = ByteBuffer(capacity: DataLoop.readBytes)
+  var ahead = ReadAhead()
   /// Answers of the connection that is being driven: they leave in one system call.
   var output = ByteBuffer(capacity: DataLoop.readBytes)
   /// The highest log position that the answers in `output` depend on.
@@ -81,7 +86,7 @@ struct DataLoop: ~Copyable {
   /// Connections that could go on but let others take their turn.
   var runnable: [UInt64] = []
   var now = SystemClock.monotonic()
-  var date = DateLine()
+  var date: DateLine
   var nextGeneration: UInt32 = 1
   /// This turn appended to the log.
   var hasAppended = false
@@ -92,6 +97,9 @@ struct DataLoop: ~Copyable {
   var drainsUntil: Instant?
 
   static let readBytes = 64 << 10
+  /// For what completes a request that came in pieces.
+  static let furtherReadBytes = 16 << 10
+  static let anyOriginField: StaticString = "Access-Control-Allow-Origin: *\r\n"
   static let listenerToken = UInt64.max
   static let wakeupToken = UInt64.max - 1
 
@@ -113,6 +121,10 @@ struct DataLoop: ~Copyable {
     httpLimits.bodyBytesMax = limits.bodyBytesMax
     self.httpLimits = httpLimits
     verifier = TokenVerifier(secret: node.configuration.tokenSecret)
+    readsArePublic = node.configuration.readAccess == .public
+    let crossOrigin = node.configuration.crossOrigin
+    headsAreUniform = crossOrigin == .any || crossOrigin == .off
+    date = DateLine(crossOriginField: crossOrigin == .any ? Self.anyOriginField : "")
   }
 
   /// Turns until the node has drained.
@@ -130,9 +142,10 @@ struct DataLoop: ~Copyable {
       switch token {
       case Self.listenerToken: acceptConnections()
       case Self.wakeupToken: gate.wakeup.drain()
-      default: happened(events, to: token)
+      default: if !readAhead(events, token) { happened(events, to: token) }
       }
     }
+    answerAhead()
     readMailbox()
     runRunnable()
     kickLog()

@@ -48,11 +48,26 @@ extension DataLoop {
     var buffer = ByteBuffer()
     let continues = !connections[slot].input.isEmpty
     if continues { swap(&buffer, &connections[slot].input) } else { swap(&buffer, &scratch) }
-    let room = continues ? 16 << 10 : DataLoop.readBytes
+    let room = continues ? Self.furtherReadBytes : Self.readBytes
     let result = Socket.read(connections[slot].descriptor, into: &buffer, minimum: room)
+    let goesOn = use(result, of: slot, &buffer, continues: continues)
+    if !continues {
+      buffer.clear()
+      swap(&buffer, &scratch)
+    }
+    return goesOn
+  }
+
+  /// Answers what a read brought.
+  ///
+  /// - Parameter continues: whether the buffer is the connection's own, with bytes of earlier reads.
+  mutating func use(
+    _ result: ReadResult, of slot: Int, _ buffer: inout ByteBuffer, continues: Bool
+  ) -> Bool {
     switch result {
     case .bytes(let count):
       // A short read has emptied the socket: the next byte makes a new event.
+      let room = continues ? Self.furtherReadBytes : Self.readBytes
       connections[slot].mayRead = count >= room || connections[slot].endsInput
       let used = answer(slot, buffer.span)
       if connections.contains(slot) {
@@ -67,10 +82,6 @@ extension DataLoop {
       settleInput(slot, &buffer, used: 0, isScratch: !continues)
     case .failed:
       close(slot)
-    }
-    if !continues {
-      buffer.clear()
-      swap(&buffer, &scratch)
     }
     return finishTurn(slot)
   }
@@ -140,7 +151,12 @@ extension DataLoop {
         return bytes.count
       case .complete:
         if deadlines.kind(of: slot) == .head { deadlines.clear(slot) }
+        // The next request's record is on its way while this one is answered.
+        let next = rest.extracting(request.headBytes..<rest.count)
+        let hash = RequestGlance.hash(next, seed: database.seed)
+        if let hash { database.prefetchSlot(hash) }
         used += begin(slot, request, rest)
+        if let hash { database.prefetchRecord(hash) }
       }
       if !connections.contains(slot) { return used }
     }
@@ -170,7 +186,7 @@ extension DataLoop {
         return end
       }
     }
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
     }
@@ -186,7 +202,7 @@ extension DataLoop {
   private mutating func continueBody(_ slot: Int, _ bytes: Span<UInt8>) -> Int {
     guard let body = connections[slot].body else { return 0 }
     // Asked for each piece: when the bodies began they had no bytes.
-    guard bodyBytesInFlight < Limits.bodiesInFlightBytesMax else {
+    guard bodyBytesInFlight < limits.bodiesInFlightBytesMax else {
       dropBody(slot)
       refuseInTurn(slot, tooManyBodies)
       return bytes.count
@@ -314,6 +330,7 @@ extension DataLoop {
       switch result {
       case .bytes(let count):
         connections[slot].output.consume(count)
+        connections[slot].stream?.noteProgress()
         restIdle(slot)
       case .wouldBlock: return false
       case .failed:

@@ -51,7 +51,7 @@ final class Database: Sendable {
   private let clock = Locked(HybridClock(last: 0))
   private let gates: [LoopGate]
   /// The cluster's number, which places its records.
-  private let seed: UInt64
+  let seed: UInt64
 
   init(cluster: UInt64, origins: Origins, gates: [LoopGate], limits: Limits) {
     seed = cluster
@@ -74,6 +74,20 @@ final class Database: Sendable {
   ) -> Result {
     shards.withLock(place.shard) { cell in
       body(cell.shard.record(table: place.table, key: key, hash: place.hash), cell.shard.lastLSN)
+    }
+  }
+
+  /// Begins to bring the slot of a place into the cache; nothing waits for it.
+  func prefetchSlot(_ hash: UInt64) {
+    shards.withLock(Shard.index(of: hash)) { cell in
+      unsafe Processor.prefetch(cell.shard.slotAddress(of: hash), lines: 1)
+    }
+  }
+
+  /// As `prefetchSlot`, for the record that the slot of a place points to.
+  func prefetchRecord(_ hash: UInt64) {
+    shards.withLock(Shard.index(of: hash)) { cell in
+      unsafe Processor.prefetch(cell.shard.recordAddress(of: hash), lines: 3)
     }
   }
 

@@ -1,4 +1,4 @@
-// The Date field, rendered once a second.
+// The Date field, and the head that nearly every answer to a GET has, rendered once a second.
 
 import Bytes
 import HTTP
@@ -6,10 +6,14 @@ import Platform
 
 struct DateLine {
   private(set) var bytes: [UInt8] = []
+  /// The head of a 200 with JSON, as far as the length of the body: one copy instead of seven.
+  private(set) var jsonHead: [UInt8] = []
+  private let crossOriginField: StaticString
   private var second: UInt64 = 0
   private var validUntil = Instant(nanoseconds: 0)
 
-  init() {}
+  /// - Parameter crossOriginField: the field that every answer carries, or nothing.
+  init(crossOriginField: StaticString) { self.crossOriginField = crossOriginField }
 
   /// Renders anew where the wall clock's second may have passed since the last time.
   mutating func refresh(now: Instant) {
@@ -21,5 +25,12 @@ struct DateLine {
     var text = ByteBuffer(capacity: 32)
     HTTPDate.format(secondsSince1970: second, into: &text)
     bytes = text.copied()
+    var head = ByteBuffer(capacity: 256)
+    ResponseWriter.beginHead(
+      status: 200, contentType: "application/json", contentLength: nil, date: text.span,
+      keepAlive: true, to: &head)
+    head.append(crossOriginField)
+    head.append("Content-Length: ")
+    jsonHead = head.copied()
   }
 }

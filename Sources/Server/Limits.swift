@@ -16,6 +16,9 @@ public struct Limits: Sendable, Equatable {
   /// 100 header fields: browsers send about twenty.
   public var headerFieldsMax = 100
 
+  /// 128 levels of a body: what recursive readers of a value can stand; documents have fewer than ten.
+  public var jsonDepthMax = 128
+
   /// 10 s from the first byte of a head to its last.
   public var headSeconds: UInt64 = 10
   /// 30 s for each 16 KiB of a body: slower than half a kilobyte a second is a stalled sender.
@@ -25,10 +28,14 @@ public struct Limits: Sendable, Equatable {
 
   public init() {}
 
+  /// 64 MiB: a value is held whole several times on its way, and a segment of the log is as long.
+  static let valueBytesCeiling = 64 << 20
+
   /// Bytes of a body that renew its deadline.
   static let bodyProgressBytes = 16 << 10
-  /// 256 MiB of request bodies in flight on one loop; beyond it bodies answer `503`.
-  static let bodiesInFlightBytesMax = 256 << 20
+  /// 256 MiB of request bodies in flight on one loop, or one body where that may be longer; beyond it
+  /// bodies answer `503`.
+  var bodiesInFlightBytesMax: Int { max(256 << 20, bodyBytesMax) }
   /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
   static let listingPieceBytes = 64 << 10
   /// Keys that a piece looks at: where none of them has anything to show, others take their turn.
@@ -39,6 +46,9 @@ public struct Limits: Sendable, Equatable {
   static let streamBacklogBytesMax = 64 << 10
   /// A comment this often keeps proxies from closing a quiet stream.
   static let streamHeartbeatSeconds: UInt64 = 15
+  /// 4 heartbeats, a minute as for every other client: a stream that is owed something and takes no
+  /// byte of it holds a long value in memory. It is closed, and may come back with `Last-Event-ID`.
+  static let streamStalledBeatsMax = 4
   /// Descriptors that connections never take: log, storage.db, snapshots, and the loops' own.
   static let ownDescriptors: UInt64 = 48
   /// After a refusal the connection reads on for so long, that the client can read why.

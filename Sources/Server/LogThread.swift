@@ -195,7 +195,9 @@ struct LogThread: ~Copyable {
     guard now.milliseconds(since: roomCheckedAt) >= Self.roomCheckMilliseconds else { return }
     roomCheckedAt = now
     if !isCertified, durability == .sync {
-      // The thread is idle or nearly so: an empty frame proves that the last one was whole.
+      // The thread is idle or nearly so: an empty frame proves that the last one was whole. Nobody
+      // was charged for its bytes: `bytesAvailable` holds back the room of one in each segment,
+      // there is one between two readings at most, and the next reading follows below.
       try writer.commit(ByteBuffer().span, firstLSN: writer.lastLSN + 1, count: 0)
       isCertified = true
     }

@@ -54,7 +54,7 @@ extension DataLoop {
   /// - Returns: `.some(.none)` for everything, `.some(owner)` for that owner's records; nil where
   ///   the request was answered.
   mutating func readAccess(_ call: borrowing Call) -> OwnerID?? {
-    if node.configuration.readAccess == .public { return .some(nil) }
+    if readsArePublic { return .some(nil) }
     guard let session = requireSession(call) else { return nil }
     return .some(session.isAdmin ? nil : session.owner)
   }

@@ -21,6 +21,20 @@ extension DataLoop {
     outputRequests += 1
   }
 
+  /// The whole head of a 200 with a JSON body, which is what most requests get.
+  mutating func appendJSONHead(_ style: ReplyStyle, contentLength: Int) {
+    guard style.keepAlive, style.minorVersion == 1, style.origin.isEmpty, headsAreUniform else {
+      beginHead(
+        style, status: 200, contentType: "application/json", contentLength: contentLength)
+      return endHead()
+    }
+    date.refresh(now: now)
+    output.append(date.jsonHead)
+    output.append(decimal: UInt64(contentLength))
+    output.append("\r\n\r\n")
+    outputRequests += 1
+  }
+
   mutating func endHead() { ResponseWriter.endHead(of: &output) }
 
   /// An answer whose JSON body is at hand.
@@ -141,7 +155,7 @@ extension DataLoop {
     switch node.configuration.crossOrigin {
     case .off: return
     case .any:
-      output.append("Access-Control-Allow-Origin: *\r\n")
+      output.append(Self.anyOriginField)
     case .only(let origins):
       output.append("Vary: Origin\r\n")
       guard origins.contains(style.origin) else { return }

@@ -164,7 +164,7 @@ public enum Server {
     let configuration = node.configuration
     let writer = LogWriter(
       disk: storage.disk, keyring: storage.keyring, identity: storage.identity,
-      recovered: recovered)
+      recovered: recovered, options: LogOptions(valueBytesMax: configuration.limits.valueBytesMax))
     var logThread = LogThread(
       log: node.database.log, writer: writer, disk: storage.disk,
       durability: configuration.durability, logger: node.logger)

@@ -122,16 +122,26 @@ public struct SnapshotCommand {
           throw StorageError(message: "the node did not answer in time", code: .cannotStart)
         }
         _ = pause.wait(milliseconds: 20)
-        if !isInUse() {
-          try disk.remove(Snapshots.requestName)
-          return false
-        }
+        if !isInUse() { return !(try withdraw(from: disk)) }
       }
       return true
     } catch let error as StorageError {
       throw error
     } catch {
       throw StorageError(message: "\(directory): \(error)", code: .cannotStart)
+    }
+  }
+
+  /// Takes the request back from a node that is gone.
+  ///
+  /// - Returns: false where it was answered in the last moment.
+  private func withdraw(from disk: FileDisk) throws(DiskError) -> Bool {
+    do throws(DiskError) {
+      try disk.remove(Snapshots.requestName)
+      return true
+    } catch {
+      guard error.isMissing else { throw error }
+      return false
     }
   }
 

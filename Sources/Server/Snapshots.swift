@@ -33,14 +33,30 @@ struct Snapshots: Sendable {
 
   var isRequested: Bool { (try? disk.open(Self.requestName)) != nil }
 
-  func clearRequest() { try? disk.remove(Self.requestName) }
-
   /// Writes the store as it is, block after block; holds a shard's lock for one block at a time.
+  /// Whoever asked for it before it began is answered, well or ill; who asked later waits for the
+  /// next one, because this one may lack what they wrote before.
   ///
   /// - Parameter shouldStop: asked before each shard.
   /// - Returns: nil where it was told to stop; nothing is left of the file then.
   func take(
     of database: Database, until shouldStop: () -> Bool = { false }
+  ) throws(SnapshotError) -> (name: String, summary: SnapshotSummary)? {
+    let isAnswer = isRequested
+    do throws(SnapshotError) {
+      guard let taken = try write(database, until: shouldStop) else { return nil }
+      if isAnswer { clearRequest() }
+      return taken
+    } catch {
+      if isAnswer { clearRequest() }
+      throw error
+    }
+  }
+
+  private func clearRequest() { try? disk.remove(Self.requestName) }
+
+  private func write(
+    _ database: Database, until shouldStop: () -> Bool
   ) throws(SnapshotError) -> (name: String, summary: SnapshotSummary)? {
     var writer = try SnapshotWriter(
       disk: disk, keyring: keyring, identity: identity,

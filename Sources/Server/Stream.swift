@@ -18,6 +18,8 @@ final class Stream {
   /// Bytes of the first frame that were sent.
   private(set) var sent = 0
   private var backlogBytes = 0
+  /// Heartbeats since the client last took a byte of what it is owed.
+  private var beatsWithoutProgress = 0
 
   init(
     place: Place, reader: OwnerID?, after: UInt64 = 0, group: StreamGroup, position: Int
@@ -32,7 +34,10 @@ final class Stream {
   /// Adds a frame behind the others. Beyond the bound the frames that were not begun give way to
   /// it: the reader sees the newest state and not each step to it.
   func enqueue(_ frame: EventFrame, sent alreadySent: Int = 0) {
-    if backlog.isEmpty { sent = alreadySent }
+    if backlog.isEmpty {
+      sent = alreadySent
+      noteProgress()
+    }
     if backlogBytes + frame.bytes.count > Limits.streamBacklogBytesMax, !backlog.isEmpty {
       let begun = sent > 0 ? 1 : 0
       for dropped in backlog[begun...] { backlogBytes -= dropped.bytes.count }
@@ -44,12 +49,23 @@ final class Stream {
 
   /// Counts bytes of the first frame as sent.
   func advance(_ count: Int) {
+    noteProgress()
     sent += count
     guard let first = backlog.first, sent == first.bytes.count else { return }
     backlog.removeFirst()
     backlogBytes -= first.bytes.count
     sent = 0
     if backlog.isEmpty { backlog = [] }
+  }
+
+  /// The client took bytes, or is owed nothing.
+  func noteProgress() { beatsWithoutProgress = 0 }
+
+  /// Counts a heartbeat at which the client is owed bytes; true where it has taken none for so long
+  /// that it counts as gone.
+  func isGivenUpAtBeat() -> Bool {
+    beatsWithoutProgress += 1
+    return beatsWithoutProgress > Limits.streamStalledBeatsMax
   }
 }
 
@@ -82,7 +98,8 @@ struct StreamGroups {
     }
     group.slots.append(Int32(slot))
     count += 1
-    return Stream(place: place, reader: reader, after: after, group: group, position: group.slots.count - 1)
+    return Stream(
+      place: place, reader: reader, after: after, group: group, position: group.slots.count - 1)
   }
 
   /// - Returns: the slot that took the removed one's position in its group, if another did.

@@ -1,4 +1,4 @@
-public import Bytes
+import Bytes
 
 /// One record as a number, to be added up over a shard: what every node that holds the same records
 /// with the same stamps comes to, whatever their order.

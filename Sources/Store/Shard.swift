@@ -55,6 +55,16 @@
     return unsafe _overrideLifetime(view, borrowing: self)
   }
 
+  /// Where a search for this hash begins: an address to be fetched ahead, not to be read.
+  @unsafe @inlinable public func slotAddress(of hash: UInt64) -> UnsafeRawPointer? {
+    unsafe table.slotAddress(of: hash)
+  }
+
+  /// The first record that may have this hash: an address to be fetched ahead, not to be read.
+  @unsafe @inlinable public func recordAddress(of hash: UInt64) -> UnsafeRawPointer? {
+    unsafe table.recordAddress(of: hash)
+  }
+
   /// Keeps whichever has the greater stamp: the write, or the stored record of its key.
   ///
   /// - Parameters:

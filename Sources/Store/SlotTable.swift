@@ -83,6 +83,25 @@ struct SlotTable: ~Copyable {
     }
   }
 
+  @unsafe @inlinable func slotAddress(of hash: UInt64) -> UnsafeRawPointer? {
+    guard let slots = unsafe slots else { return nil }
+    return unsafe UnsafeRawPointer(slots + home(ofPlace: Self.place(of: hash)))
+  }
+
+  @unsafe @inlinable func recordAddress(of hash: UInt64) -> UnsafeRawPointer? {
+    guard let slots = unsafe slots else { return nil }
+    let place = Self.place(of: hash)
+    var index = home(ofPlace: place)
+    while true {
+      // In range: a home is, and the last slot ends the loop.
+      let slot = unsafe slots[index]
+      let other = slot >> Self.addressBits
+      if slot == 0 || other > place { return nil }
+      if other == place { return unsafe UnsafeRawPointer(Self.record(in: slot)) }
+      index += 1
+    }
+  }
+
   @unsafe @inlinable
   func record(at index: Int) -> UnsafeMutableRawPointer {
     unsafe Self.record(in: slots.unsafelyUnwrapped[index])

@@ -232,6 +232,26 @@ struct LogWriterTests {
     #expect(try replay(disk.afterCrash()).values.count == 1)
   }
 
+  @Test("without a descriptor a recycled segment stays what it was, and is used once there is one")
+  func noDescriptors() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var log = writer(disk)
+    for number in 1...40 { try log.commit(entry(number).span, firstLSN: UInt64(number), count: 1) }
+    try log.sync()
+    try log.recycle(through: 40)
+    let names = try disk.names()
+    disk.setHasDescriptors(false)
+    for _ in 0..<3 { #expect(try log.prepareStep() == .outOfSpace) }
+    #expect(try disk.names() == names)
+    disk.setHasDescriptors(true)
+    #expect(try log.prepareStep() == .ready)
+    #expect(try disk.names().count == names.count, "the segment has another name")
+    for number in 41...60 { try log.commit(entry(number).span, firstLSN: UInt64(number), count: 1) }
+    try log.sync()
+    let values = try replay(disk.afterCrash(), after: 40).values
+    #expect(values == (41...60).map { LogImage.value($0, 100) })
+  }
+
   @Test("after a failed sync nothing is tried again")
   func failedSync() throws {
     let disk = SimulatedDisk(seed: 1)

@@ -70,6 +70,24 @@ struct SnapshotTests {
       key: "key \(number)", value: "{\"n\":\"" + String(repeating: "x", count: number * 5) + "\"}")
   }
 
+  @Test("a long snapshot is made durable as it grows, so that its end is short")
+  func syncedOnTheWay() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var writer = try SnapshotWriter(
+      disk: disk, keyring: keyring, identity: Fixed.identity, milliseconds: 1,
+      random: Fixed.counting())
+    let value = [UInt8](repeating: 0x31, count: 1 << 20)
+    let key: [UInt8] = [0x6b]
+    let stamp = Stamp(hybridTime: 1 << 16, node: 7, boot: 1, sequence: 9)
+    for version in 1...9 as ClosedRange<UInt64> {
+      try writer.append(
+        table: key.span, key: key.span, value: value.span, version: version, owner: key.span,
+        stamp: stamp)
+    }
+    #expect(disk.syncs == 2)
+    _ = try writer.finish(limit: 1)
+  }
+
   @Test("the head and the document have these bytes")
   func golden() throws {
     let disk = SimulatedDisk(seed: 1)

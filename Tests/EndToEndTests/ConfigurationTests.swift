@@ -63,6 +63,34 @@ struct ConfigurationTests {
     try node.stop()
   }
 
+  @Test("a value may be made longer than 1 MiB, and JSON deeper than 128 levels")
+  func raisedLimits() throws {
+    let settings = [
+      "DYNA_LIMIT_VALUE_BYTES": "9000000", "DYNA_LIMIT_BODY_BYTES": "9000100",
+      "DYNA_LIMIT_JSON_DEPTH": "300",
+    ]
+    let node = try Node(settings)
+    let client = Client(node, as: "alice")
+    let long = ByteText("\"" + String(repeating: "v", count: 8_999_998) + "\"")
+    #expect(try client.put("t", "long", "{\"value\":" + long + "}").status == 201)
+    let longer = try client.put("t", "longer", "{\"value\":[" + long + "]}")
+    #expect(longer.status == 413 && longer.error?.contains("DYNA_LIMIT_VALUE_BYTES") == true)
+    let deep = ByteText(String(repeating: "[", count: 299) + String(repeating: "]", count: 299))
+    #expect(try client.put("t", "deep", "{\"value\":" + deep + "}").status == 201)
+    let deeper = try client.put("t", "deeper", "{\"value\":[" + deep + "]}")
+    #expect(deeper.status == 400 && deeper.error?.contains("300") == true)
+    #expect(deeper.error?.contains("DYNA_LIMIT_JSON_DEPTH") == true)
+    // Both from the log and, after a clean stop, from the checkpoint.
+    try node.kill()
+    for _ in 0..<2 {
+      try node.start()
+      let client = Client(node)
+      #expect(try client.get("t", "long").record().value == long)
+      #expect(try client.get("t", "deep").record().value == deep)
+      try node.stop()
+    }
+  }
+
   @Test("encryption.sh writes 32 bytes that only the owner reads, and never overwrites them")
   func keyScript() throws {
     var root = URL(fileURLWithPath: #filePath)

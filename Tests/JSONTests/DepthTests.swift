@@ -72,4 +72,41 @@ struct DepthTests {
     #expect(throws: JSONError.self) { try stored("{\"a\":1,\"b\":\(Self.objects(128))}") }
     #expect(try stored(Self.objects(128)) == Self.objects(128))
   }
+
+  @Test(
+    "another limit can be asked for, and holds exactly",
+    arguments: [2, 3, 64, 127, 129, 255, 256, 257, 300, 1000])
+  func otherLimit(limit: Int) throws {
+    for make in [Self.arrays, Self.objects, Self.mixed] {
+      let accepted = bytes(make(limit))
+      #expect(
+        try JSONValidator.check(accepted.span, depthMax: limit).range == 0..<accepted.count)
+      let refused = bytes(make(limit + 1))
+      let error = #expect(throws: JSONError.self) {
+        try JSONValidator.check(refused.span, depthMax: limit)
+      }
+      #expect(error?.reason == .tooDeep)
+    }
+  }
+
+  @Test("beyond 128 levels too every bracket must close its own kind")
+  func deepKinds() {
+    let document = bytes("[" + Self.mixed(399) + "," + Self.mixed(270) + "]")
+    #expect(throws: Never.self) { try JSONValidator.check(document.span, depthMax: 400) }
+    for index in document.indices where [0x5d, 0x7d].contains(document[index]) {
+      var broken = document
+      broken[index] = broken[index] == 0x5d ? 0x7d : 0x5d
+      #expect(throws: JSONError.self) { try JSONValidator.check(broken.span, depthMax: 400) }
+    }
+  }
+
+  @Test("the limit of a body counts from its own first bracket, whatever it is")
+  func bodyLimit() throws {
+    let body = bytes("{\"value\":\(Self.arrays(299))}")
+    #expect(try PutBody.value(in: body.span, depthMax: 300).range == 9..<body.count - 1)
+    #expect(throws: JSONError.self) { try PutBody.value(in: body.span, depthMax: 299) }
+    #expect(throws: Never.self) {
+      try PutBody.value(in: bytes("{\"value\":[1]}").span, depthMax: 2)
+    }
+  }
 }

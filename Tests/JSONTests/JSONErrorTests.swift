@@ -14,12 +14,6 @@ struct JSONErrorTests {
     }
   }
 
-  @Test("the message about depth names the limit")
-  func limit() {
-    let message = JSONError(reason: .tooDeep, offset: 0).message.description
-    #expect(message.contains("\(JSONValidator.depthMax)"))
-  }
-
   @Test(
     "the offset is that of the first byte that is not in order",
     arguments: [

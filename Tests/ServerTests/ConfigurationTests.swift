@@ -43,6 +43,7 @@ struct ConfigurationTests {
     #expect(limits.keyBytesMax == 1024 && limits.nameBytesMax == 128)
     #expect(limits.valueBytesMax == 1 << 20 && limits.bodyBytesMax == 8 << 20)
     #expect(limits.headBytesMax == 16 << 10 && limits.headerFieldsMax == 100)
+    #expect(limits.jsonDepthMax == 128)
     #expect(limits.headSeconds == 10 && limits.bodySeconds == 30 && limits.idleSeconds == 60)
   }
 
@@ -66,6 +67,7 @@ struct ConfigurationTests {
     ("DYNA_LIMIT_BODY_BYTES", "103", { "\($0.limits.bodyBytesMax)" }),
     ("DYNA_LIMIT_HEAD_BYTES", "10000", { "\($0.limits.headBytesMax)" }),
     ("DYNA_LIMIT_HEADER_FIELDS", "9", { "\($0.limits.headerFieldsMax)" }),
+    ("DYNA_LIMIT_JSON_DEPTH", "1000", { "\($0.limits.jsonDepthMax)" }),
     ("DYNA_LIMIT_HEAD_SECONDS", "11", { "\($0.limits.headSeconds)" }),
     ("DYNA_LIMIT_BODY_SECONDS", "12", { "\($0.limits.bodySeconds)" }),
     ("DYNA_LIMIT_IDLE_SECONDS", "13", { "\($0.limits.idleSeconds)" }),
@@ -113,7 +115,9 @@ struct ConfigurationTests {
       ("DYNA_MODE", "https"), ("DYNA_MODE", "gopher"), ("DYNA_REPLICAS", "0"),
       ("DYNA_REPLICAS", "some"), ("DYNA_ADVERTISE", "a b"), ("DYNA_LIMIT_KEY_BYTES", "0"),
       ("DYNA_LIMIT_KEY_BYTES", "4096"), ("DYNA_LIMIT_NAME_BYTES", "1025"),
-      ("DYNA_LIMIT_VALUE_BYTES", "1048577"), ("DYNA_LIMIT_BODY_BYTES", "1"),
+      ("DYNA_LIMIT_VALUE_BYTES", "1"), ("DYNA_LIMIT_VALUE_BYTES", "67108865"),
+      ("DYNA_LIMIT_BODY_BYTES", "1"), ("DYNA_LIMIT_JSON_DEPTH", "1"),
+      ("DYNA_LIMIT_JSON_DEPTH", "1001"),
       ("DYNA_LIMIT_HEAD_BYTES", "8191"), ("DYNA_LIMIT_HEADER_FIELDS", "0"),
       ("DYNA_LIMIT_HEAD_SECONDS", "0"), ("DYNA_LIMIT_BODY_SECONDS", "3601"),
       ("DYNA_LIMIT_IDLE_SECONDS", "86401"),
@@ -132,6 +136,29 @@ struct ConfigurationTests {
     #expect(try read(environment: ["SNAP_LIMIT": "1000000"]).snapshotLimit == 1_000_000)
     for replicas in ["1", "3", "all"] { _ = try read(environment: ["DYNA_REPLICAS": replicas]) }
     _ = try read(environment: ["DYNA_MODE": "http"])
+  }
+
+  @Test("a value's limit lies within that of a body, or both settings are named")
+  func valueWithinBody() throws {
+    let most = try read(environment: [
+      "DYNA_LIMIT_VALUE_BYTES": "67108864", "DYNA_LIMIT_BODY_BYTES": "67108864",
+    ]).limits
+    #expect(most.valueBytesMax == 64 << 20 && most.bodyBytesMax == 64 << 20)
+    for body in ["8388608", nil] {
+      var environment = ["DYNA_LIMIT_VALUE_BYTES": "8388609"]
+      environment["DYNA_LIMIT_BODY_BYTES"] = body
+      let message = mistake(environment: environment)
+      #expect(message.contains("DYNA_LIMIT_VALUE_BYTES"), "\(message)")
+      #expect(message.contains("DYNA_LIMIT_BODY_BYTES") && message.contains("8388608"))
+    }
+    #expect(try read(environment: ["DYNA_LIMIT_BODY_BYTES": "500"]).limits.valueBytesMax == 500)
+  }
+
+  @Test("a body that may be long may be on its way")
+  func bodiesInFlight() throws {
+    let limits = try read(environment: ["DYNA_LIMIT_BODY_BYTES": "1073741824"]).limits
+    #expect(limits.bodiesInFlightBytesMax >= 1 << 30)
+    #expect(Limits().bodiesInFlightBytesMax == 256 << 20)
   }
 
   @Test("without JWT_SECRET, or with an empty one, a node does not start", arguments: ["", nil])

@@ -190,6 +190,47 @@ struct LoopStreamTests {
     #expect(received.contains("\"last\""))
   }
 
+  @Test("a client that takes nothing of what it is owed for four heartbeats is let go")
+  func stalled() throws {
+    let node = try LoopWorld()
+    let client = try subscribe(node, sendBuffer: 8_192)
+    try fillUp(node, client)
+    for _ in 0..<Limits.streamStalledBeatsMax {
+      node.loop.beat(client.slot)
+      #expect(node.phase(of: client) == .streaming)
+    }
+    node.loop.beat(client.slot)
+    #expect(node.phase(of: client) == nil && node.loop.streams.count == 0)
+  }
+
+  @Test("a client that takes something now and then stays, and one that is owed nothing")
+  func slowButAlive() throws {
+    let node = try LoopWorld()
+    let idle = try subscribe(node, "other")
+    let client = try subscribe(node, sendBuffer: 8_192)
+    for _ in 0..<6 {
+      try fillUp(node, client)
+      for _ in 0..<3 { node.loop.beat(client.slot) }
+      #expect(node.received(by: client, upTo: "\"last\"").contains("\"last\""))
+      for _ in 0..<9 { node.loop.beat(idle.slot) }
+    }
+    #expect(node.phase(of: client) == .streaming && node.phase(of: idle) == .streaming)
+    #expect(node.received(by: idle).contains(":\n\n"))
+  }
+
+  /// Makes changes until the socket takes no more, and then a last one.
+  private func fillUp(_ node: LoopWorld, _ client: LoopClient) throws {
+    let fill = String(repeating: "x", count: 50_000)
+    let stream = try #require(node.stream(of: client))
+    for number in 0..<400 where stream.backlog.isEmpty || number < 40 {
+      try node.world.put("k", "{\"n\":\(number),\"fill\":\"\(fill)\"}")
+      node.commit()
+    }
+    try node.world.put("k", "\"last\"")
+    node.commit()
+    try #require(!stream.backlog.isEmpty, "the reader was never slow")
+  }
+
   @Test("what a client sends behind its subscription is ignored")
   func chatter() throws {
     let node = try LoopWorld()

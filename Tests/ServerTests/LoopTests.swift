@@ -251,11 +251,11 @@ struct LoopTests {
     node.send(String(request.dropLast(100)), from: early)
     let held = node.loop.bodyBytesInFlight
     #expect(held > 800)
-    node.loop.bodyBytesInFlight += Limits.bodiesInFlightBytesMax
+    node.loop.bodyBytesInFlight += Limits().bodiesInFlightBytesMax
     node.send(String(request.dropLast(100)), from: late)
     #expect(statuses(node.received(by: late)) == ["503"])
     #expect(statuses(node.exchange(String(request.suffix(100)), from: early)) == ["503"])
-    #expect(node.loop.bodyBytesInFlight == Limits.bodiesInFlightBytesMax)
+    #expect(node.loop.bodyBytesInFlight == Limits().bodiesInFlightBytesMax)
     #expect(node.world.database.log.appended == 0)
   }
 

@@ -139,9 +139,34 @@ struct SnapshotsTests {
       #expect(!snapshots.isRequested)
       _ = try FileDisk(path: directory.path + "/snapshots").create(Snapshots.requestName)
       #expect(snapshots.isRequested)
-      snapshots.clearRequest()
+      #expect(try snapshots.take(of: node.world.database) != nil)
       #expect(!snapshots.isRequested)
-      snapshots.clearRequest()
+      #expect(try snapshots.take(of: node.world.database) != nil)
+    }
+  }
+
+  @Test("who asks while a snapshot is under way waits for the next one")
+  func lateRequest() throws {
+    let directory = try DataDirectory()
+    try directory.start { node in
+      let snapshots = try snapshots(node)
+      let disk = try FileDisk(path: directory.path + "/snapshots")
+      let taken = try snapshots.take(of: node.world.database) {
+        _ = try? disk.create(Snapshots.requestName)
+        return false
+      }
+      #expect(taken != nil && snapshots.isRequested)
+    }
+  }
+
+  @Test("a snapshot that is interrupted leaves the request to whoever comes after")
+  func interruptedRequest() throws {
+    let directory = try DataDirectory()
+    try directory.start { node in
+      let snapshots = try snapshots(node)
+      _ = try FileDisk(path: directory.path + "/snapshots").create(Snapshots.requestName)
+      #expect(try snapshots.take(of: node.world.database, until: { true }) == nil)
+      #expect(snapshots.isRequested)
     }
   }
 

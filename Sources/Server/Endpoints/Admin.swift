@@ -35,7 +35,7 @@ extension DataLoop {
 
   private mutating func adminLogin(_ call: borrowing Call) {
     do throws(JSONError) {
-      let body = try JSONValidator.check(call.body)
+      let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("password", of: body, in: call.body),
         let secret = JSONReader.string(member, in: call.body)

@@ -36,7 +36,7 @@ extension DataLoop {
   private mutating func chosenKeys(_ call: borrowing Call, table: Span<UInt8>) {
     guard let reader = readAccess(call) else { return }
     do throws(JSONError) {
-      var list = try JSONValidator.check(call.body)
+      var list = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       if list.kind == .object, let keys = JSONReader.member("keys", of: list, in: call.body) {
         list = keys
       }

@@ -44,10 +44,7 @@ extension DataLoop {
       guard let record, !record.isTombstone else { return nil }
       if let reader, reader != record.owner { return false }
       let owner = owners.bytes(of: record.owner.rawValue)
-      beginHead(
-        call.style, status: 200, contentType: "application/json",
-        contentLength: RecordText.count(record, owner: owner))
-      endHead()
+      appendJSONHead(call.style, contentLength: RecordText.count(record, owner: owner))
       if !call.style.isHead { RecordText.append(record, owner: owner, to: &output) }
       return true
     }
@@ -73,7 +70,7 @@ extension DataLoop {
     _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
   ) {
     do throws(JSONError) {
-      let range = try PutBody.value(in: call.body).range
+      let range = try PutBody.value(in: call.body, depthMax: limits.jsonDepthMax).range
       let value = call.body.extracting(range)
       guard value.count <= limits.valueBytesMax else { return refused(call, .valueTooLong) }
       guard let id = internTable(table) else { return refused(call, .tooManyNames) }
@@ -96,7 +93,7 @@ extension DataLoop {
       let session = requireSession(call)
     else { return }
     do throws(JSONError) {
-      let element = try JSONValidator.check(call.body)
+      let element = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard element.kind == .object else {
         return fail(
           call.slot, call.style, 400,
@@ -181,7 +178,11 @@ extension DataLoop {
   }
 
   mutating func badJSON(_ call: borrowing Call, _ error: JSONError) {
-    fail(call.slot, call.style, 400, "the body: \(error.message) (at byte \(error.offset))")
+    let message =
+      error.reason == .tooDeep
+      ? "more than \(limits.jsonDepthMax) levels of nesting (DYNA_LIMIT_JSON_DEPTH): flatten it"
+      : "\(error.message)"
+    fail(call.slot, call.style, 400, "the body: \(message) (at byte \(error.offset))")
   }
 
   mutating func refused(_ call: borrowing Call, _ refusal: WriteRefusal) {

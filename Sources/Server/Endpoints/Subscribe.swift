@@ -129,11 +129,16 @@ extension DataLoop {
     return false
   }
 
-  /// A comment keeps proxies from closing a quiet stream, and finds out who has left.
+  /// A comment keeps proxies from closing a quiet stream, and finds out who has left. A client that
+  /// has long taken nothing of what it is owed is let go.
   mutating func beat(_ slot: Int) {
-    if connections[slot].output.isEmpty, connections[slot].stream?.backlog.isEmpty == true {
+    guard let stream = connections[slot].stream else { return }
+    if connections[slot].output.isEmpty, stream.backlog.isEmpty {
+      stream.noteProgress()
       connections[slot].output.append(":\n\n")
       guard flush(slot) || connections.contains(slot) else { return }
+    } else if stream.isGivenUpAtBeat() {
+      return close(slot)
     }
     deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
   }

@@ -31,7 +31,7 @@ extension DataLoop {
       return fail(call.slot, call.style, 403, "this name is reserved: choose another")
     }
     do throws(JSONError) {
-      let body = try JSONValidator.check(call.body)
+      let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("secret", of: body, in: call.body),
         let secret = JSONReader.string(member, in: call.body), !secret.isEmpty

@@ -36,6 +36,9 @@ public final class SimulatedDisk: Disk {
   /// written stays readable and is forgotten all the same, as on Linux.
   public func failSync(number: Int?) { state.withLock { $0.failingSync = number } }
 
+  /// Whether a file can be opened or made at all; without descriptors both fail with EMFILE.
+  public func setHasDescriptors(_ hasThem: Bool) { state.withLock { $0.hasDescriptors = hasThem } }
+
   /// Changes the size of the disk in bytes, also to less than is in use.
   public func setCapacity(_ bytes: Int) { state.withLock { $0.capacity = bytes } }
 
@@ -68,6 +71,7 @@ public final class SimulatedDisk: Disk {
         same.hasCrashed = false
         same.crashStep = nil
         same.failingSync = nil
+        same.hasDescriptors = true
         return same
       })
   }
@@ -83,8 +87,7 @@ public final class SimulatedDisk: Disk {
 
   public func open(_ name: String) throws(DiskError) -> SimulatedFile {
     let file = try state.withLock { state throws(DiskError) in
-      try state.admit("open", name)
-      return try state.find(name, "open")
+      try state.open(name)
     }
     return SimulatedFile(disk: self, number: file, name: name)
   }

@@ -28,6 +28,7 @@ struct SimulatedState: Sendable {
   var syncs = 0
   var crashStep: Int?
   var failingSync: Int?
+  var hasDescriptors = true
   var hasCrashed = false
 
   init(seed: UInt64, capacity: Int) {
@@ -57,6 +58,16 @@ struct SimulatedState: Sendable {
 
   // MARK: Names
 
+  func open(_ name: String) throws(DiskError) -> Int {
+    try admit("open", name)
+    try spendDescriptor("open", name)
+    return try find(name, "open")
+  }
+
+  private func spendDescriptor(_ call: StaticString, _ name: String) throws(DiskError) {
+    if !hasDescriptors { throw DiskError(call: call, name: name, code: DiskError.tooManyFiles) }
+  }
+
   func find(_ name: String, _ call: StaticString) throws(DiskError) -> Int {
     guard let entry = names.first(where: { $0.name == name }) else {
       throw DiskError(call: call, name: name, code: DiskError.noEntry)
@@ -66,6 +77,7 @@ struct SimulatedState: Sendable {
 
   mutating func create(_ name: String) throws(DiskError) -> Int {
     try admit("create", name)
+    try spendDescriptor("create", name)
     if names.contains(where: { $0.name == name }) {
       throw DiskError(call: "create", name: name, code: DiskError.exists)
     }
