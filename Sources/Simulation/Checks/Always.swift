@@ -80,8 +80,8 @@ extension World {
     let status = process.node.status
     let repairs = status.replication.repairs
     if repairs > 0 { fail(.secondLineFindsNothing, "n\(host.number) counts \(repairs) repairs") }
-    // One entry may exceed the bound.
-    let bytesMax = settings.queueBytesMax + profile.valueBytesMax + 128
+    // The last batch of the log stays whole, however long it is.
+    let bytesMax = settings.queueBytesMax + process.longestCommit
     for member in status.members where member.queueBytes > bytesMax {
       fail(.queuesAreBounded, "n\(host.number) holds \(member.queueBytes) bytes for a peer")
     }
@@ -177,10 +177,22 @@ extension World {
   func checkReady(_ host: Host, _ process: Process) {
     guard !host.hasBeenReady, !host.clusterAtJoin.isEmpty else { return }
     let isComplete = host.clusterAtJoin.contains { clocks in
-      clocks.indices.allSatisfy { host.durable[$0].covers(clocks[$0]) }
+      (0..<profile.keys).allSatisfy { key in
+        let shard = Keyspace.keys[key].shard
+        let had = ledger.greatest(ofKey: key, seenBy: clocks[shard])
+        return had.map { isCovered($0, by: process.replica) } ?? true
+      }
     }
     if !isComplete {
       fail(.readyIsComplete, "n\(host.number) is ready without what any node had when it came")
     }
+  }
+
+  /// Whether a replica has a write, or has seen it, or has something greater; of a delete it may also
+  /// have nothing at all.
+  private func isCovered(_ write: LedgerWrite, by replica: SimulatedReplica) -> Bool {
+    if replica.shards[write.shard].shard.clock.contains(write.dot) { return true }
+    guard let state = replica.state(ofKey: write.key) else { return write.isDead }
+    return state.stamp >= write.stamp
   }
 }

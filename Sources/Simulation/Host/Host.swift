@@ -81,6 +81,8 @@ final class Process {
   var waiting: [PendingWrite] = []
   /// Own writes: position and number in the ledger, ascending.
   var ownWrites: [(lsn: UInt64, write: Int)] = []
+  /// Bytes of the most entries that became durable together.
+  var longestCommit = 0
   /// Members that wait for room on the disk.
   var unsavedMembers: [UInt8]?
 

@@ -121,6 +121,7 @@ extension World {
       trace.note(now, 12, host.number, replica.durableLSN, "n\(host.number) durable through \(replica.durableLSN)")
       becameDurable(host, process)
       let (entries, positions) = replica.takeOwn()
+      process.longestCommit = max(process.longestCommit, entries.count)
       step(
         host, process,
         .committed(entries: entries, positions: positions, through: replica.committed))

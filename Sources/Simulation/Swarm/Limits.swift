@@ -20,8 +20,8 @@ extension Profile {
     settings.queueBytesMax = [200, 2000, 8 << 20][random.index(below: 3)]
     settings.pushesWaitingMax = random.int(1...4)
     settings.pullsMax = random.int(1...3)
-    settings.pullShardsMax = random.int(1...3)
-    settings.pullBytesMax = [1, 200, 2000][random.index(below: 3)]
+    settings.pullShardsMax = [16, 256, 1024][random.index(below: 3)]
+    settings.pullBytesMax = [300, 1000, 2000][random.index(below: 3)]
     settings.clocksBytesMax = [200, 512 << 10][random.index(below: 2)]
     settings.advertMilliseconds = UInt64(random.int(200...1500))
     settings.collectMilliseconds = UInt64(random.int(300...3000))
