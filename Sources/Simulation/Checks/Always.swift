@@ -13,6 +13,7 @@ extension World {
         process.replica.collectByAge()
         checkCollected(host, process)
       }
+      collectAlone(host, process)
       checkStored(host, process)
       checkAdverts(host, process)
       checkStatus(host, process)
@@ -153,6 +154,17 @@ extension World {
       }
     }
     replica.collected.removeAll()
+  }
+
+  /// A node without any other member lets its tombstones go by age, as the server does.
+  private func collectAlone(_ host: Host, _ process: Process) {
+    guard process.node.peerCount == 0, process.isReady, !host.isPaused else { return }
+    if hosts.contains(where: { $0 !== host && $0.hasBeenReady }) {
+      return fail(.collectionIsSafe, "n\(host.number) believes that it is alone")
+    }
+    process.replica.wallMilliseconds = host.clock.wallMilliseconds(at: now)
+    process.replica.collectByAge()
+    process.replica.collected.removeAll()
   }
 
   private func checkOlder(

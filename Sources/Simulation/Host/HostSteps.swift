@@ -149,9 +149,7 @@ extension World {
       guard lsn <= replica.durableLSN else { break }
       settled += 1
       switch promise {
-      case .dot(let dot, let shard, let hybridTime):
-        host.durable[shard].add(dot)
-        host.durableTime = max(host.durableTime, hybridTime)
+      case .dot(let dot, let shard): host.durable[shard].add(dot)
       case .clock(let clock, let shard): host.durable[shard].merge(clock)
       case .time(let time): host.durableTime = max(host.durableTime, time)
       }
@@ -169,6 +167,7 @@ extension World {
 
   func stepCheckpoint(_ host: Host, _ process: Process) {
     let replica = process.replica
+    let step = UInt64(profile.checkpointStepMilliseconds) * Duration64.millisecond
     if process.checkpoint.run == nil {
       process.checkpoint.run = CheckpointRun(
         of: replica, keyring: SimulatedKeyring.keyring, salts: host.salts.bytes)
@@ -185,7 +184,7 @@ extension World {
       } else {
         events.add(
           .checkpoint(host: host.number, life: host.life),
-          at: now + random.exponential(mean: 5 * Duration64.millisecond))
+          at: now + random.exponential(mean: step))
       }
     } catch { preconditionFailure("a checkpoint in memory does not fail") }
   }

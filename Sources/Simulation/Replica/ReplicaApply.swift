@@ -59,7 +59,7 @@ extension SimulatedReplica: Replica {
     cell.shard.clock.add(dot)
     let lsn = count()
     cell.shard.lastLSN = lsn
-    promises.append((lsn, .dot(dot, shard: key.shard, hybridTime: 0)))
+    promises.append((lsn, .dot(dot, shard: key.shard)))
     if applied.changed { noteChange(of: number, at: lsn) }
     return applied.changed ? false : lost(entry.stamp, key: number)
   }
@@ -128,7 +128,7 @@ extension SimulatedReplica: Replica {
     isKept(shard) ? shards[shard].shard.tombstoneCount : 0
   }
 
-  /// The mutant that looks at nothing but a tombstone's age.
+  /// What a node does that is alone, and the mutant that looks at nothing but a tombstone's age.
   func collectByAge() {
     let old = HybridClock.time(ofMilliseconds: wallMilliseconds - 4000)
     for shard in shards.indices {

@@ -38,7 +38,7 @@ extension SimulatedReplica {
     cell.shard.clock.add(dot)
     cell.shard.lastLSN = lsn
     noteChange(of: number, at: lsn)
-    promises.append((lsn, .dot(dot, shard: key.shard, hybridTime: hybridTime)))
+    promises.append((lsn, .dot(dot, shard: key.shard)))
     return .written(write, lsn: lsn)
   }
 

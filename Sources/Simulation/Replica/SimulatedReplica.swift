@@ -54,7 +54,7 @@ final class SimulatedReplica {
 
   /// Positions that are not durable yet and what becomes durable with them.
   enum Promise {
-    case dot(Dot, shard: Int, hybridTime: UInt64)
+    case dot(Dot, shard: Int)
     case clock(ShardClock, shard: Int)
     case time(UInt64)
   }

@@ -11,6 +11,11 @@ extension Profile {
     settings.idleAdvertMilliseconds = 2000
     settings.verifyMilliseconds = 1500
     settings.verifyShardsMax = 1024
+    if isHasty {
+      settings.advertMilliseconds = 100
+      settings.idleAdvertMilliseconds = 200
+      settings.collectMilliseconds = 150
+    }
     guard hasSmallLimits else { return settings }
     var random = SeededRandom(seed: limitsSeed)
     settings.pushEntriesMax = random.int(1...4)
@@ -21,10 +26,12 @@ extension Profile {
     settings.pushesWaitingMax = random.int(1...4)
     settings.pullsMax = random.int(1...3)
     settings.pullShardsMax = [16, 256, 1024][random.index(below: 3)]
-    settings.pullBytesMax = [300, 1000, 2000][random.index(below: 3)]
+    settings.pullBytesMax = [120, 300, 2000][random.index(below: 3)]
     settings.clocksBytesMax = [200, 512 << 10][random.index(below: 2)]
-    settings.advertMilliseconds = UInt64(random.int(200...1500))
-    settings.collectMilliseconds = UInt64(random.int(300...3000))
+    if !isHasty {
+      settings.advertMilliseconds = UInt64(random.int(200...1500))
+      settings.collectMilliseconds = UInt64(random.int(300...3000))
+    }
     settings.pushTimeoutMilliseconds = UInt64(random.int(500...5000))
     return settings
   }

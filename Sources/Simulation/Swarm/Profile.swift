@@ -42,6 +42,12 @@ public struct Profile: Sendable {
   public var segmentBytes = 4096
   public var checkpointMilliseconds = 5000
 
+  /// The mean time that a run of the checkpoint takes for a shard.
+  public var checkpointStepMilliseconds = 5
+
+  /// Clocks are compared and tombstones looked at ten times as often as elsewhere.
+  public var isHasty = false
+
   /// The protocol's limits are drawn from this, so that they do not shift what else is drawn.
   var limitsSeed: UInt64 = 0
   var hasSmallLimits = false
@@ -76,6 +82,8 @@ public struct Profile: Sendable {
     syncMicroseconds = [50, 400, 3000, 15_000][random.index(below: 4)]
     segmentBytes = [4096, 8192, 16_384][random.index(below: 3)]
     checkpointMilliseconds = [700, 3000, 10_000][random.index(below: 3)]
+    checkpointStepMilliseconds = [1, 10, 300][random.index(below: 3)]
+    isHasty = random.once(in: 4)
     hasSmallLimits = random.once(in: 2)
     limitsSeed = random.next()
   }
@@ -107,8 +115,8 @@ public struct Profile: Sendable {
       think \(thinkMilliseconds) ms deletes \(deletesPerMille)‰ aligned \(isAligned) \
       latency \(latencyMicroseconds) µs loss \(lossPerMille)‰ duplication \(duplicationPerMille)‰ \
       reset \(resetPerMille)‰ skew \(skewMilliseconds) ms drift \(driftMillionths) ppm \
-      sync \(syncMicroseconds) µs segment \(segmentBytes) checkpoint \(checkpointMilliseconds) ms \
-      small limits \(hasSmallLimits) faults: \(names)
+      sync \(syncMicroseconds) µs segment \(segmentBytes) checkpoint \(checkpointMilliseconds)+\(checkpointStepMilliseconds) ms \
+      small limits \(hasSmallLimits) hasty \(isHasty) faults: \(names)
       """
   }
 }

@@ -46,6 +46,9 @@ extension World {
       return fail(
         .dotAssignedTwice, "n\(host.number) gave \(text(write.stamp)) to a second write")
     }
+    if write.stamp.hybridTime <= host.durableTime {
+      fail(.timeIsPromised, "n\(host.number) promised times beyond \(text(write.stamp))")
+    }
     process.waiting.append(PendingWrite(lsn: lsn, write: ledger.writes.count - 1))
     process.ownWrites.append((lsn, ledger.writes.count - 1))
     pump(host, process)
