@@ -33,7 +33,7 @@ let package = Package(
   targets: [
     // 0  C headers
     .systemLibrary(name: "CLinux"),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CKey"),
     // 1  the ground
@@ -76,7 +76,9 @@ let package = Package(
     tests("ClusterTests", of: ["Cluster", "Store", "Crypto", "Bytes"]),
     tests("SimulationTests", of: ["Simulation", "Cluster"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
-    tests("ServerTests", of: ["Server", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
+    tests(
+      "ServerTests",
+      of: ["Server", "Cluster", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
     tests("EndToEndTests", of: []),
   ]
 )

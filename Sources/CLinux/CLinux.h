@@ -78,8 +78,9 @@ static inline void clinux_pause(void) {
 
 // recv(2) and send(2) of glibc are places where a thread can be cancelled, and pay for that in a
 // process of several threads. Ours are never cancelled.
-static inline long clinux_receive(int socket, void *bytes, size_t count) {
-  return syscall(SYS_recvfrom, socket, bytes, count, 0, 0, 0);
+static inline long clinux_receive(
+    int socket, void *bytes, size_t count, int flags) {
+  return syscall(SYS_recvfrom, socket, bytes, count, flags, 0, 0);
 }
 
 static inline long clinux_send(int socket, const void *bytes, size_t count) {
@@ -100,6 +101,8 @@ static inline int clinux_open_at(int folder, const char *path, int flags, mode_t
 
 static inline int clinux_get_flags(int file) { return fcntl(file, F_GETFL); }
 static inline int clinux_set_flags(int file, int flags) { return fcntl(file, F_SETFL, flags); }
+
+static inline int clinux_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXEC, 0); }
 
 // prctl(2) takes variable arguments.
 static inline int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

@@ -68,12 +68,15 @@ public enum Socket {
   private static let deadConnectionsMax = 1024
 
   /// Reads what is there, at most as much as fits. An empty target reads nothing and is `.bytes(0)`.
+  ///
+  /// - Parameter waits: false keeps a socket that blocks from doing so this time.
   @unsafe public static func read(
-    _ descriptor: Int32, into target: UnsafeMutableRawBufferPointer
+    _ descriptor: Int32, into target: UnsafeMutableRawBufferPointer, waits: Bool = true
   ) -> ReadResult {
     if unsafe target.isEmpty { return .bytes(0) }
+    let flags = waits ? 0 : Int32(truncatingIfNeeded: Int(MSG_DONTWAIT))
     let count = retryingInterrupts {
-      unsafe clinux_receive(descriptor, target.baseAddress, target.count)
+      unsafe clinux_receive(descriptor, target.baseAddress, target.count, flags)
     }
     if count > 0 { return .bytes(count) }
     if count == 0 { return .closed }

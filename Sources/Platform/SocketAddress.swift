@@ -20,6 +20,33 @@ struct SocketAddress {
   }
 }
 
+extension SocketAddress {
+  /// The address of a port. What came as `::ffff:a.b.c.d` is dialled as IPv4.
+  init(_ address: InternetAddress, port: UInt16) {
+    unsafe withUnsafeMutableBytes(of: &storage) {
+      // A sockaddr_storage is larger than, and aligned for, every address of a family.
+      if address.isIPv4 {
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = port.bigEndian
+        target.sin_addr.s_addr = UInt32(truncatingIfNeeded: address.low).bigEndian
+        unsafe $0.storeBytes(of: target, as: sockaddr_in.self)
+      } else {
+        var target = sockaddr_in6()
+        target.sin6_family = sa_family_t(AF_INET6)
+        target.sin6_port = port.bigEndian
+        unsafe withUnsafeMutableBytes(of: &target.sin6_addr) {
+          unsafe $0.storeBytes(of: address.high.bigEndian, as: UInt64.self)
+          unsafe $0.storeBytes(of: address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+        }
+        unsafe $0.storeBytes(of: target, as: sockaddr_in6.self)
+      }
+    }
+    length = socklen_t(
+      address.isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size)
+  }
+}
+
 extension Socket {
   /// All TCP addresses of a literal or a name, at least one. Blocks while a name is looked up.
   static func resolve(

@@ -37,6 +37,13 @@ public struct Listener: ~Copyable, Sendable {
   public let descriptor: Descriptor
   /// The port it is bound to, also where the system chose it.
   public let port: UInt16
+
+  /// Another hold on the same socket: it goes on listening when one of the two is closed.
+  public func duplicate() throws(SystemError) -> Listener {
+    let raw = clinux_duplicate(descriptor.raw)
+    guard raw >= 0 else { throw .last("fcntl") }
+    return Listener(descriptor: Descriptor(owning: raw), port: port)
+  }
 }
 
 extension Socket {
@@ -106,10 +113,9 @@ extension Socket {
       guard waitUntilWritable(socket.raw, milliseconds: timeoutMilliseconds) else {
         throw .timedOut(host: host, port: port)
       }
-      var code: Int32 = 0
-      var size = socklen_t(MemoryLayout<Int32>.size)
-      _ = unsafe getsockopt(socket.raw, SOL_SOCKET, SO_ERROR, &code, &size)
-      guard code == 0 else { throw .system(SystemError(call: "connect", code: code)) }
+      if let code = pendingError(socket.raw) {
+        throw .system(SystemError(call: "connect", code: code))
+      }
     }
     _ = clinux_set_flags(socket.raw, clinux_get_flags(socket.raw) & ~O_NONBLOCK)
     return socket
@@ -118,10 +124,11 @@ extension Socket {
   private static func open(
     _ target: SocketAddress
   ) throws(SocketError) -> Descriptor {
-    let kind = Int32(SOCK_STREAM.rawValue) | closeOnExecFlag | nonBlockingFlag
-    let raw = socket(target.family, kind, 0)
-    guard raw >= 0 else { throw .system(.last("socket")) }
-    return Descriptor(owning: raw)
+    do throws(SystemError) {
+      return try openStream(target.family)
+    } catch {
+      throw .system(error)
+    }
   }
 
   private static func waitUntilWritable(_ descriptor: Int32, milliseconds: Int32) -> Bool {

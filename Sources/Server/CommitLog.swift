@@ -41,8 +41,13 @@ final class CommitLog: Sendable {
   private let emptied = Atomic<Bool>(false)
   private let thread = Waiter()
   private let gates: [LoopGate]
+  /// Where batches go whose writes the peers are to have; nil where there are none.
+  private let cluster: Locked<ClusterGate?> = Locked(nil)
 
   init(gates: [LoopGate]) { self.gates = gates }
+
+  /// Hands every batch on to the cluster loop, from the next one on.
+  func handOn(to gate: ClusterGate) { cluster.withLock { $0 = gate } }
 
   /// Everything up to `position` was recovered; nothing was appended yet.
   func resume(after position: UInt64) {
@@ -128,6 +133,9 @@ final class CommitLog: Sendable {
   }
 
   // MARK: The log thread's side
+
+  /// The cluster loop's door; asked for once, when the thread begins.
+  var clusterGate: ClusterGate? { cluster.withLock { $0 } }
 
   var isClosing: Bool { closing.load(ordering: .acquiring) }
   var closesEmpty: Bool { emptied.load(ordering: .acquiring) }

@@ -1,11 +1,14 @@
 // What a node is told at its start: by flags, by the environment, by a `.env` file, in this order.
 
 import Bytes
+import Cluster
 
 /// Settings of one node. `Configuration.read` fills it and explains what it cannot accept.
 public struct Configuration: Sendable {
   public enum Durability: String, Sendable { case sync, interval, os }
   public enum ReadAccess: String, Sendable { case `public`, owner }
+  public enum Mode: String, Sendable { case http, https }
+  public enum ClientCertificate: String, Sendable { case optional, required }
   public enum CrossOrigin: Sendable, Equatable {
     case any
     case off
@@ -14,9 +17,17 @@ public struct Configuration: Sendable {
 
   public var host: String
   public var port: UInt16
-  public var joinAddresses: [String] = []
+  /// Nodes of the cluster to join, as `JOIN_ADDRESS` names them.
+  public var joinAddresses: [(host: String, port: UInt16)] = []
+  public var mode = Mode.http
+  /// Where `ca.crt`, `server.crt` and `server.key` lie.
+  public var certificateDirectory = "cert"
+  public var clientCertificate = ClientCertificate.optional
   public var tokenSecret: [UInt8]
-  public var clusterSecret: [UInt8]?
+  /// The secrets of the cluster: the first one proves, all are accepted. Empty: the node runs alone.
+  public var clusterSecrets: [[UInt8]] = []
+  /// `host` or `host:port` that the other nodes are to dial.
+  public var advertise: String?
   public var adminPassword: [UInt8]?
   public var snapshotLimit = 100
   public var snapshotMinutes: UInt64 = 60
@@ -37,7 +48,8 @@ public struct Configuration: Sendable {
 
   /// Each setting by its name in the environment; its flag is the same in kebab case, without `DYNA_`.
   static let names = [
-    "JWT_SECRET", "CLUSTER_SECRET", "ADMIN_PASSWORD", "SNAP_LIMIT", "DYNA_MODE", "DYNA_DATA_DIR",
+    "JWT_SECRET", "CLUSTER_SECRET", "ADMIN_PASSWORD", "SNAP_LIMIT", "DYNA_MODE", "DYNA_CERT_DIR",
+    "DYNA_CLIENT_CERT", "DYNA_DATA_DIR",
     "DYNA_ADVERTISE", "DYNA_REPLICAS", "DYNA_DURABILITY", "DYNA_READ", "DYNA_LOG", "DYNA_CORS",
     "DYNA_ENCRYPTION_KEY_FILE", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS", "DYNA_LIMIT_KEY_BYTES",
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
@@ -127,18 +139,20 @@ public struct Configuration: Sendable {
     }
     var configuration = Configuration(
       host: host, port: port, tokenSecret: Array(secret.utf8), dataDirectory: "./data/\(port)")
-    configuration.clusterSecret = settings.text("CLUSTER_SECRET").map { Array($0.utf8) }
+    configuration.clusterSecrets = Self.secrets(settings.text("CLUSTER_SECRET") ?? "")
+    configuration.advertise = settings.text("DYNA_ADVERTISE")
     configuration.adminPassword = settings.text("ADMIN_PASSWORD").map { Array($0.utf8) }
     configuration.encryptionKeyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
     if let directory = settings.text("DYNA_DATA_DIR") { configuration.dataDirectory = directory }
 
     if positional.count == 2 {
-      configuration.joinAddresses = positional[1].split(separator: ",").map(String.init)
-      guard configuration.clusterSecret != nil else {
+      configuration.joinAddresses = try Self.joinAddresses(positional[1])
+      guard !configuration.clusterSecrets.isEmpty else {
         throw Mistake(
           "JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
     }
+    try configuration.readTransport(settings)
     try configuration.checkCluster(settings)
     configuration.snapshotLimit = try settings.number("SNAP_LIMIT", 1...1_000_000) ?? 100
     configuration.snapshotMinutes = UInt64(
@@ -162,25 +176,58 @@ public struct Configuration: Sendable {
     return configuration
   }
 
+  private mutating func readTransport(_ settings: Settings) throws(Mistake) {
+    mode = try settings.choice("DYNA_MODE", "http or https") ?? .http
+    certificateDirectory = settings.text("DYNA_CERT_DIR") ?? "cert"
+    clientCertificate =
+      try settings.choice("DYNA_CLIENT_CERT", "optional or required") ?? .optional
+    if mode == .http, clientCertificate == .required {
+      throw Mistake("DYNA_CLIENT_CERT=required needs DYNA_MODE=https: certificates are part of TLS")
+    }
+  }
+
   /// What this version has no answer to yet is refused, not ignored.
   private func checkCluster(_ settings: Settings) throws(Mistake) {
-    switch settings.text("DYNA_MODE") ?? "http" {
-    case "http": break
-    case "https":
-      throw Mistake(
-        "DYNA_MODE=https is not part of this version; put a TLS proxy in front, or use http")
-    case let mode: throw Mistake("DYNA_MODE is \(mode); it can be http or https")
-    }
     if let replicas = settings.text("DYNA_REPLICAS"), replicas != "all" {
       _ = try settings.number("DYNA_REPLICAS", 1...1_000)
     }
     if let address = settings.text("DYNA_ADVERTISE"), address.contains(where: \.isWhitespace) {
       throw Mistake("DYNA_ADVERTISE is not host or host:port")
     }
-    if !joinAddresses.isEmpty {
-      throw Mistake(
-        "JOIN_ADDRESS: clusters are not part of this version; start the node without it")
+  }
+
+  /// The secrets of a list `new,old`. A secret holds no comma; blanks around one do not count.
+  private static func secrets(_ text: String) -> [[UInt8]] {
+    text.split(separator: ",").map { secret in
+      var bytes = Array(secret.utf8)[...]
+      while bytes.first == 0x20 { bytes.removeFirst() }
+      while bytes.last == 0x20 { bytes.removeLast() }
+      return Array(bytes)
+    }.filter { !$0.isEmpty }
+  }
+
+  /// `host:port`, or several with commas between, each with or without `http://` or `https://`.
+  static func joinAddresses(
+    _ text: String
+  ) throws(Mistake) -> [(host: String, port: UInt16)] {
+    var addresses: [(host: String, port: UInt16)] = []
+    for part in text.split(separator: ",") {
+      var address = part.drop(while: \.isWhitespace)
+      for scheme in ["http://", "https://"] where address.lowercased().hasPrefix(scheme) {
+        address = address.dropFirst(scheme.count)
+      }
+      while let last = address.last, last == "/" || last.isWhitespace { address.removeLast() }
+      guard let (host, port) = splitAddress(String(address)), port != 0, host.utf8.count <= 255
+      else {
+        throw Mistake(
+          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660")
+      }
+      addresses.append((host, port))
     }
+    guard !addresses.isEmpty else {
+      throw Mistake("JOIN_ADDRESS \(text) is not host:port of a node, as in 127.0.0.1:6660")
+    }
+    return addresses
   }
 
   /// `host:port` or `[v6]:port`.
@@ -198,6 +245,16 @@ public struct Configuration: Sendable {
     }
     return host.isEmpty ? nil : (String(host), port)
   }
+}
+
+extension Configuration {
+  /// The nodes to join, as the protocol names them.
+  var seeds: [Endpoint] {
+    joinAddresses.map { Endpoint(host: Array($0.host.utf8), port: $0.port) }
+  }
+
+  /// The secrets of the cluster, ready to be proved.
+  var provenSecrets: [ClusterSecret] { clusterSecrets.map { ClusterSecret($0) } }
 }
 
 /// One setting's value, from the strongest source that has it. An empty text counts as not set.

@@ -3,14 +3,17 @@
 import Bytes
 import HTTP
 import JSON
+import Platform
 
 /// What a connection is in the middle of.
 enum ConnectionPhase: UInt8 {
+  /// It agrees on keys, or has not even begun to: nothing is read before.
+  case handshaking
   /// It reads requests and answers them.
   case open
   /// Its answers are ready and wait for a log position to be committed.
   case held
-  /// A password is being hashed for it on another thread.
+  /// Another thread works on its answer: it hashes a password, or speaks for the cluster.
   case waiting
   /// It is sent a long listing, piece by piece.
   case listing
@@ -34,8 +37,8 @@ struct Connection: ~Copyable {
   var hasRequest = false
   /// The client has sent its last byte.
   var isFinished = false
-  /// A password is being hashed for it, whatever else it waits for.
-  var awaitsPassword = false
+  /// Another thread works on its answer, whatever else it waits for.
+  var awaitsThread = false
   /// Nothing more is answered when `output` is sent.
   var closesAfterOutput = false
   /// The close follows a refusal: bytes may be under way that nobody will read.
@@ -47,6 +50,8 @@ struct Connection: ~Copyable {
   var heldRequests: UInt32 = 0
 
   var parser = RequestParser()
+  /// What the answers in `output` wait for beyond the own disk.
+  var acks: [AcknowledgementWait] = []
   /// Bytes received and not yet used: the beginning of a request.
   var input = ByteBuffer()
   /// Bytes owed to the client.
@@ -54,6 +59,8 @@ struct Connection: ~Copyable {
   var body: BodyInProgress?
   var listing: Listing?
   var stream: Stream?
+  /// What seals its bytes; nil where they travel in the clear, and before its first byte came.
+  var session: TLSSession?
 
   /// Nothing of a request has come, and nothing is owed.
   var restsBetweenRequests: Bool {
@@ -75,6 +82,9 @@ final class BodyInProgress {
   var bytes = ByteBuffer()
   /// How many bytes had come when the deadline was last set.
   var countAtDeadline = 0
+
+  /// What the head said, which was found short enough; 0 for chunks.
+  var contentLength: Int { request.contentLength ?? 0 }
 
   init(request: Request, head: [UInt8]) {
     self.request = request

@@ -16,6 +16,12 @@ final class NodeContext: Sendable {
   let logger: Logger
   let description: NodeDescription
   let signer: TokenSigner
+  /// The cluster loop's door; nil where the node runs alone.
+  let cluster: ClusterGate?
+  /// The node does not know its cluster yet.
+  let isWaitingRoom: Bool
+  /// Who seals connections; nil in http mode.
+  let door: TLSDoor?
   /// Connections of all loops.
   let connectionCount = Atomic<Int>(0)
   /// The descriptors that are left to connections, once log, checkpoint and snapshots have theirs.
@@ -23,14 +29,18 @@ final class NodeContext: Sendable {
 
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
-    logger: Logger, description: NodeDescription, descriptors: UInt64
+    logger: Logger, description: NodeDescription, descriptors: UInt64,
+    cluster: ClusterGate? = nil, isWaitingRoom: Bool = false, door: TLSDoor? = nil
   ) {
+    self.door = door
     self.configuration = configuration
     self.database = database
     self.gates = gates
     self.passwords = passwords
     self.logger = logger
     self.description = description
+    self.cluster = cluster
+    self.isWaitingRoom = isWaitingRoom
     metrics = gates.map { _ in LoopMetrics() }
     connectionsMax = Int(
       max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))
@@ -67,6 +77,12 @@ struct DataLoop: ~Copyable {
   var streams = StreamGroups()
   var commits = CommitQueue()
   var events: [EventFrame] = []
+  /// Connections that wait for other nodes.
+  var awaitingPeers: [UInt64] = []
+  /// What they had acknowledged when this loop last looked.
+  var seenAcknowledgements: UInt64 = 0
+  /// When their deadlines are looked at next.
+  var looksAtPeersAt = Instant(nanoseconds: 0)
   var verifier: TokenVerifier
   var knownTable = KnownTable()
 
@@ -77,11 +93,16 @@ struct DataLoop: ~Copyable {
   var output = ByteBuffer(capacity: DataLoop.readBytes)
   /// The highest log position that the answers in `output` depend on.
   var outputWaitsFor: UInt64 = 0
+  /// Which answers in `output` depend on other nodes.
+  var outputAcks: [AcknowledgementWait] = []
   /// Requests answered into `output`.
   var outputRequests: UInt32 = 0
 
   /// Requests that were answered in this turn without waiting for the disk.
   var answersOfTurn: UInt64 = 0
+
+  /// Steps of handshakes in this turn.
+  var handshakesOfTurn = 0
 
   /// Connections that could go on but let others take their turn.
   var runnable: [UInt64] = []
@@ -137,6 +158,7 @@ struct DataLoop: ~Copyable {
   mutating func turn(milliseconds: Int32) {
     let count = poller.wait(timeoutMilliseconds: milliseconds)
     now = SystemClock.monotonic()
+    handshakesOfTurn = 0
     for index in 0..<count {
       let (token, events) = poller[index]
       switch token {
@@ -150,6 +172,7 @@ struct DataLoop: ~Copyable {
     runRunnable()
     kickLog()
     settle()
+    settlePeers()
     kickLog()
     countAnswersOfTurn()
     expireDeadlines()
@@ -165,6 +188,13 @@ struct DataLoop: ~Copyable {
       kickLog()
       if !runnable.isEmpty { return 0 }
     }
+    if !awaitingPeers.isEmpty {
+      gate.waitForPeers()
+      settlePeers()
+      kickLog()
+      if !runnable.isEmpty { return 0 }
+    }
+    if !awaitingPeers.isEmpty { return 10 }
     if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
     return deadlines.isEmpty ? -1 : 1_000
   }
@@ -212,6 +242,7 @@ struct DataLoop: ~Copyable {
     }
     metrics.connections.store(connections.count, ordering: .relaxed)
     node.connectionCount.add(1, ordering: .relaxed)
+    if node.door != nil { connections[slot].phase = .handshaking }
     deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
   }
 
@@ -261,6 +292,7 @@ struct DataLoop: ~Copyable {
     for message in messages {
       switch message {
       case .passwordDone(let outcome): finishLogin(outcome)
+      case .internalAnswer(let answer): finishInternal(answer)
       case .drain: beginDraining()
       }
     }
@@ -300,6 +332,10 @@ struct DataLoop: ~Copyable {
     while let slot = deadlines.expired(.linger, now: now) { close(slot) }
     while let slot = deadlines.expired(.idle, now: now) { close(slot) }
     while let slot = deadlines.expired(.head, now: now) {
+      if connections[slot].phase == .handshaking {
+        close(slot)
+        continue
+      }
       refuse(slot, Refusal(408, "the head of the request did not come in time: send it whole"))
     }
     while let slot = deadlines.expired(.body, now: now) {
@@ -310,6 +346,7 @@ struct DataLoop: ~Copyable {
   // MARK: Closing
 
   mutating func close(_ slot: Int) {
+    if connections[slot].session != nil { _ = connections[slot].endSealed() }
     let connection = connections.remove(slot)
     deadlines.clear(slot)
     if let stream = connection.stream { forget(stream) }
@@ -328,7 +365,7 @@ struct DataLoop: ~Copyable {
     acceptsAgainAt = nil
     for slot in 0..<connections.slotLimit where connections.contains(slot) {
       switch connections[slot].phase {
-      case .streaming, .lingering: close(slot)
+      case .streaming, .lingering, .handshaking: close(slot)
       case .open
       where connections[slot].output.isEmpty && connections[slot].body == nil
         && connections[slot].input.isEmpty && !connections[slot].mayRead:

@@ -17,6 +17,8 @@ extension DataLoop {
   /// One step; false where the connection must wait for something.
   private mutating func step(_ slot: Int) -> Bool {
     switch connections[slot].phase {
+    case .handshaking:
+      return shakeHands(slot)
     case .held:
       return false
     case .waiting:
@@ -49,7 +51,7 @@ extension DataLoop {
     let continues = !connections[slot].input.isEmpty
     if continues { swap(&buffer, &connections[slot].input) } else { swap(&buffer, &scratch) }
     let room = continues ? Self.furtherReadBytes : Self.readBytes
-    let result = Socket.read(connections[slot].descriptor, into: &buffer, minimum: room)
+    let result = connections[slot].read(into: &buffer, minimum: room)
     let goesOn = use(result, of: slot, &buffer, continues: continues)
     if !continues {
       buffer.clear()
@@ -65,23 +67,18 @@ extension DataLoop {
     _ result: ReadResult, of slot: Int, _ buffer: inout ByteBuffer, continues: Bool
   ) -> Bool {
     switch result {
-    case .bytes(let count):
-      // A short read has emptied the socket: the next byte makes a new event.
-      let room = continues ? Self.furtherReadBytes : Self.readBytes
-      connections[slot].mayRead = count >= room || connections[slot].endsInput
+    case .bytes:
       let used = answer(slot, buffer.span)
       if connections.contains(slot) {
         settleInput(slot, &buffer, used: used, isScratch: !continues)
       }
     case .wouldBlock:
-      connections[slot].mayRead = false
       settleInput(slot, &buffer, used: 0, isScratch: !continues)
     case .closed:
-      connections[slot].mayRead = false
       connections[slot].isFinished = true
       settleInput(slot, &buffer, used: 0, isScratch: !continues)
     case .failed:
-      close(slot)
+      breakOff(slot)
     }
     return finishTurn(slot)
   }
@@ -176,7 +173,7 @@ extension DataLoop {
     let head = bytes.extracting(0..<request.headBytes)
     if !request.isChunked {
       let length = request.contentLength ?? 0
-      if length > limits.bodyBytesMax {
+      if length > limits.bodyBytesMax, length > bodyBytesMax(call: request, head) {
         refuseInTurn(slot, bodyTooLong)
         return bytes.count
       }
@@ -209,7 +206,7 @@ extension DataLoop {
     }
     let before = body.bytes.count
     let (used, outcome) = body.decoder.decode(
-      bytes, into: &body.bytes, bodyBytesMax: limits.bodyBytesMax)
+      bytes, into: &body.bytes, bodyBytesMax: max(limits.bodyBytesMax, body.contentLength))
     bodyBytesInFlight += body.bytes.count - before
     switch outcome {
     case .needsMore:
@@ -227,6 +224,16 @@ extension DataLoop {
       dispatch(slot, body.request, head: head.span, body: body.bytes.span)
     }
     return used
+  }
+
+  /// What other nodes send has a limit of its own: that of clients may be set lower.
+  private func bodyBytesMax(call request: Request, _ head: Span<UInt8>) -> Int {
+    let path = head.extracting(request.path.range)
+    let prefix: StaticString = "/internal/v1/"
+    guard node.cluster != nil, path.count > prefix.utf8CodeUnitCount,
+      path.extracting(0..<prefix.utf8CodeUnitCount).equals(prefix)
+    else { return limits.bodyBytesMax }
+    return Limits.internalBodyBytesMax
   }
 
   private mutating func dropBody(_ slot: Int) {
@@ -258,7 +265,8 @@ extension DataLoop {
       swap(&answers, &output)
     }
     guard connections.contains(slot) else { return false }
-    if position > database.log.committed {
+    if position > database.log.committed || !outputAcks.isEmpty {
+      keepAcknowledgementWaits(slot)
       connections[slot].output.append(answers.span)
       connections[slot].heldFor = position
       connections[slot].heldSince = now
@@ -280,7 +288,7 @@ extension DataLoop {
       connections[slot].output.append(bytes)
       return true
     }
-    switch Socket.write(connections[slot].descriptor, bytes) {
+    switch connections[slot].write(bytes) {
     case .bytes(let count):
       if count < bytes.count {
         connections[slot].output.append(bytes.extracting(count..<bytes.count))
@@ -299,11 +307,15 @@ extension DataLoop {
       // An answer that came in the meantime waits for a later position.
       return commits.park(token(slot), until: connections[slot].heldFor)
     }
+    guard connections[slot].acks.isEmpty || settleAcknowledgements(slot) else {
+      awaitingPeers.append(token(slot))
+      return
+    }
     countAnswers(connections[slot].heldRequests, since: connections[slot].heldSince)
     connections[slot].heldRequests = 0
     connections[slot].heldFor = 0
     connections[slot].phase =
-      connections[slot].awaitsPassword
+      connections[slot].awaitsThread
       ? .waiting
       : connections[slot].stream != nil
         ? .streaming : connections[slot].listing != nil ? .listing : .open
@@ -319,17 +331,21 @@ extension DataLoop {
     case .open where connections[slot].body != nil:
       deadlines.set(.body, slot, due: now.advanced(bySeconds: limits.bodySeconds))
     case .open where connections[slot].parser.isInsideMessage: waitForHead(slot)
-    case .open, .listing, .held, .waiting, .lingering: restIdle(slot)
+    case .open, .listing, .held, .waiting, .lingering, .handshaking: restIdle(slot)
     }
   }
 
   /// Sends what the connection is owed; false where it must wait or is gone.
   mutating func flush(_ slot: Int) -> Bool {
     while !connections[slot].output.isEmpty {
-      let result = Socket.write(connections[slot].descriptor, connections[slot].output.span)
+      // As with what is read: the buffer leaves the connection while its bytes are lent out.
+      var owed = ByteBuffer()
+      swap(&owed, &connections[slot].output)
+      let result = connections[slot].write(owed.span)
+      if case .bytes(let count) = result { owed.consume(count) }
+      swap(&owed, &connections[slot].output)
       switch result {
-      case .bytes(let count):
-        connections[slot].output.consume(count)
+      case .bytes:
         connections[slot].stream?.noteProgress()
         restIdle(slot)
       case .wouldBlock: return false
@@ -339,6 +355,7 @@ extension DataLoop {
       }
     }
     connections[slot].output.release()
+    if connections[slot].session != nil, !flushSealed(slot) { return false }
     if connections[slot].closesAfterOutput {
       closeInOrder(slot)
       return false
@@ -351,6 +368,11 @@ extension DataLoop {
     guard connections[slot].lingersAfterOutput, !connections[slot].isFinished else {
       return close(slot)
     }
+    linger(slot)
+  }
+
+  /// Sends no more, and throws away what comes until the client closes, for a while.
+  mutating func linger(_ slot: Int) {
     Socket.shutdownWrite(connections[slot].descriptor)
     connections[slot].phase = .lingering
     connections[slot].mayRead = true
@@ -366,7 +388,7 @@ extension DataLoop {
     case .open where connections[slot].body == nil && deadlines.kind(of: slot) != .head,
       .listing:
       deadlines.set(.idle, slot, due: now.advanced(bySeconds: limits.idleSeconds))
-    case .open, .held, .waiting, .streaming, .lingering: break
+    case .open, .held, .waiting, .streaming, .lingering, .handshaking: break
     }
   }
 

@@ -61,8 +61,8 @@ extension DataLoop {
     let index = ahead.count
     ahead.count += 1
     connections[slot].mayRead = true
-    let result = Socket.read(
-      connections[slot].descriptor, into: &ahead.buffers[index], minimum: DataLoop.readBytes)
+    let result = connections[slot].read(
+      into: &ahead.buffers[index], minimum: DataLoop.readBytes)
     var hash: UInt64?
     if case .bytes = result {
       hash = RequestGlance.hash(ahead.buffers[index].span, seed: database.seed)

@@ -31,8 +31,12 @@ struct Storage: ~Copyable {
   private let lock: DirectoryLock
 
   /// Opens the directory, making it where there is none.
+  ///
+  /// - Parameter findCluster: asked, for as long as it takes, where the directory belongs to no
+  ///   cluster yet; nil begins a new one.
   static func open(
-    _ directory: String, keyEncryptionKey: [UInt8]
+    _ directory: String, keyEncryptionKey: [UInt8],
+    findCluster: () throws(StorageError) -> UInt64? = { () throws(StorageError) in nil }
   ) throws(StorageError) -> Storage {
     do {
       try Machine.makeDirectories(directory)
@@ -40,8 +44,12 @@ struct Storage: ~Copyable {
       let disk = try FileDisk(path: directory)
       Reserve(disk: disk).release()
       let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
-      if !(try disk.names().contains(NodeIdentity.fileName)) { try begin(directory, disk) }
-      let identity = try NodeIdentity.open(disk)
+      var cluster: UInt64?
+      if !(try disk.names().contains(NodeIdentity.fileName)) {
+        cluster = try findCluster()
+        try begin(directory, disk)
+      }
+      let identity = try NodeIdentity.open(disk, cluster: cluster)
       return Storage(
         directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
     } catch let error as StorageError {

@@ -9,6 +9,7 @@ enum Help {
 
         dynaswift <LISTEN_ADDRESS> [JOIN_ADDRESS]    start a node (also: dynaswift serve …)
         dynaswift health [ADDRESS]                   ask a node whether it answers; exit code 0 if so
+                                                       (https://… or DYNA_MODE=https: by TLS)
         dynaswift snapshot now                       write a snapshot of the data directory's node
         dynaswift snapshot list                      list the snapshots
         dynaswift snapshot verify <FILE>             read a snapshot to its end and count its records

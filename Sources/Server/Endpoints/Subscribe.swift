@@ -103,7 +103,7 @@ extension DataLoop {
     guard connections[slot].phase == .streaming, connections[slot].output.isEmpty,
       stream.backlog.isEmpty
     else { return stream.enqueue(event) }
-    switch Socket.write(connections[slot].descriptor, bytes) {
+    switch connections[slot].write(bytes) {
     case .bytes(let count):
       if count < bytes.count { stream.enqueue(event, sent: count) }
       deadlines.set(.heartbeat, slot, due: now.advanced(bySeconds: Limits.streamHeartbeatSeconds))
@@ -118,7 +118,7 @@ extension DataLoop {
     while let frame = stream.backlog.first {
       let bytes = frame.bytes
       let rest = bytes.span.extracting(stream.sent..<bytes.count)
-      switch Socket.write(connections[slot].descriptor, rest) {
+      switch connections[slot].write(rest) {
       case .bytes(let count): stream.advance(count)
       case .wouldBlock: return false
       case .failed:
