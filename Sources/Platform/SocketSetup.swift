@@ -37,6 +37,13 @@ public struct Listener: ~Copyable, Sendable {
   public let descriptor: Descriptor
   /// The port it is bound to, also where the system chose it.
   public let port: UInt16
+
+  /// Another hold on the same socket: it goes on listening when one of the two is closed.
+  public func duplicate() throws(SystemError) -> Listener {
+    let raw = clinux_duplicate(descriptor.raw)
+    guard raw >= 0 else { throw .last("fcntl") }
+    return Listener(descriptor: Descriptor(owning: raw), port: port)
+  }
 }
 
 extension Socket {

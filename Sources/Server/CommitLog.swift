@@ -44,8 +44,13 @@ final class CommitLog: Sendable {
   private let writtenKey = Atomic<UInt32>(0)
   private let thread = Waiter()
   private let gates: [LoopGate]
+  /// Where batches go whose writes the peers are to have; nil where there are none.
+  private let cluster: Locked<ClusterGate?> = Locked(nil)
 
   init(gates: [LoopGate]) { self.gates = gates }
+
+  /// Hands every batch on to the cluster loop, from the next one on.
+  func handOn(to gate: ClusterGate) { cluster.withLock { $0 = gate } }
 
   /// Everything up to `position` was recovered; nothing was appended yet.
   func resume(after position: UInt64) {
@@ -102,6 +107,22 @@ final class CommitLog: Sendable {
     }
   }
 
+  /// Takes an entry that is made already: a peer's write, a clock.
+  func append(entry: Span<UInt8>) throws(WriteRefusal) -> UInt64 {
+    if isLow.load(ordering: .relaxed) { throw .diskFull }
+    return try batch.withLock { batch throws(WriteRefusal) -> UInt64 in
+      let cost = entry.count + LogWriter<FileDisk>.frameOverhead
+      guard batch.budget >= cost else { throw .diskFull }
+      batch.budget -= cost
+      batch.entries.append(entry)
+      batch.count += 1
+      let position = batch.nextLSN
+      batch.nextLSN += 1
+      newest.store(position, ordering: .releasing)
+      return position
+    }
+  }
+
   /// Sets the log thread to work; called once a turn by a loop that appended.
   func kick() { thread.notify() }
 
@@ -141,6 +162,9 @@ final class CommitLog: Sendable {
   }
 
   // MARK: The log thread's side
+
+  /// The cluster loop's door; asked for once, when the thread begins.
+  var clusterGate: ClusterGate? { cluster.withLock { $0 } }
 
   var isClosing: Bool { closing.load(ordering: .acquiring) }
   var closesEmpty: Bool { emptied.load(ordering: .acquiring) }

@@ -1,6 +1,7 @@
 // What a node is told at its start: by flags, by the environment, by a `.env` file, in this order.
 
 import Bytes
+import Cluster
 
 /// Settings of one node. `Configuration.read` fills it and explains what it cannot accept.
 public struct Configuration: Sendable {
@@ -16,13 +17,17 @@ public struct Configuration: Sendable {
 
   public var host: String
   public var port: UInt16
+  /// Nodes of the cluster to join, as `JOIN_ADDRESS` names them.
+  public var joinAddresses: [(host: String, port: UInt16)] = []
   public var mode = Mode.http
   /// Where `ca.crt`, `server.crt` and `server.key` lie.
   public var certificateDirectory = "cert"
   public var clientCertificate = ClientCertificate.optional
-  public var joinAddresses: [String] = []
   public var tokenSecret: [UInt8]
-  public var clusterSecret: [UInt8]?
+  /// The secrets of the cluster: the first one proves, all are accepted. Empty: the node runs alone.
+  public var clusterSecrets: [[UInt8]] = []
+  /// `host` or `host:port` that the other nodes are to dial.
+  public var advertise: String?
   public var adminPassword: [UInt8]?
   public var snapshotLimit = 100
   public var snapshotMinutes: UInt64 = 60
@@ -141,14 +146,15 @@ public struct Configuration: Sendable {
     }
     var configuration = Configuration(
       host: host, port: port, tokenSecret: secret, dataDirectory: "./data/\(port)")
-    configuration.clusterSecret = settings.secret("CLUSTER_SECRET")
+    configuration.clusterSecrets = Self.secrets(settings.secret("CLUSTER_SECRET") ?? [])
+    configuration.advertise = settings.text("DYNA_ADVERTISE")
     configuration.adminPassword = settings.secret("ADMIN_PASSWORD")
     configuration.encryptionKeyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
     if let directory = settings.text("DYNA_DATA_DIR") { configuration.dataDirectory = directory }
 
     if positional.count == 2 {
-      configuration.joinAddresses = positional[1].split(separator: ",").map(String.init)
-      guard configuration.clusterSecret != nil else {
+      configuration.joinAddresses = try Self.joinAddresses(positional[1])
+      guard !configuration.clusterSecrets.isEmpty else {
         throw Mistake(
           "JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
@@ -200,10 +206,40 @@ public struct Configuration: Sendable {
     if let address = settings.text("DYNA_ADVERTISE"), address.contains(where: \.isWhitespace) {
       throw Mistake("DYNA_ADVERTISE is not host or host:port")
     }
-    if !joinAddresses.isEmpty {
-      throw Mistake(
-        "JOIN_ADDRESS: clusters are not part of this version; start the node without it")
+  }
+
+  /// The secrets of a list `new,old`. A secret holds no comma; blanks around one do not count.
+  private static func secrets(_ text: [UInt8]) -> [[UInt8]] {
+    text.split(separator: 0x2c).map { secret in
+      var bytes = secret
+      while bytes.first == 0x20 { bytes.removeFirst() }
+      while bytes.last == 0x20 { bytes.removeLast() }
+      return Array(bytes)
+    }.filter { !$0.isEmpty }
+  }
+
+  /// `host:port`, or several with commas between, each with or without `http://` or `https://`.
+  static func joinAddresses(
+    _ text: String
+  ) throws(Mistake) -> [(host: String, port: UInt16)] {
+    var addresses: [(host: String, port: UInt16)] = []
+    for part in text.split(separator: ",") {
+      var address = part.drop(while: \.isWhitespace)
+      for scheme in ["http://", "https://"] where address.lowercased().hasPrefix(scheme) {
+        address = address.dropFirst(scheme.count)
+      }
+      while let last = address.last, last == "/" || last.isWhitespace { address.removeLast() }
+      guard let (host, port) = splitAddress(String(address)), port != 0, host.utf8.count <= 255
+      else {
+        throw Mistake(
+          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660")
+      }
+      addresses.append((host, port))
     }
+    guard !addresses.isEmpty else {
+      throw Mistake("JOIN_ADDRESS \(text) is not host:port of a node, as in 127.0.0.1:6660")
+    }
+    return addresses
   }
 
   /// `host:port` or `[v6]:port`.
@@ -221,6 +257,16 @@ public struct Configuration: Sendable {
     }
     return host.isEmpty ? nil : (String(host), port)
   }
+}
+
+extension Configuration {
+  /// The nodes to join, as the protocol names them.
+  var seeds: [Endpoint] {
+    joinAddresses.map { Endpoint(host: Array($0.host.utf8), port: $0.port) }
+  }
+
+  /// The secrets of the cluster, ready to be proved.
+  var provenSecrets: [ClusterSecret] { clusterSecrets.map { ClusterSecret($0) } }
 }
 
 /// One setting's value, from the strongest source that has it. An empty text counts as not set.

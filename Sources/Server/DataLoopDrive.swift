@@ -178,7 +178,7 @@ extension DataLoop {
     let head = bytes.extracting(0..<request.headBytes)
     if !request.isChunked {
       let length = request.contentLength ?? 0
-      if length > limits.bodyBytesMax {
+      if length > limits.bodyBytesMax, length > bodyBytesMax(call: request, head) {
         refuseInTurn(slot, bodyTooLong)
         return bytes.count
       }
@@ -211,7 +211,7 @@ extension DataLoop {
     }
     let before = body.bytes.count
     let (used, outcome) = body.decoder.decode(
-      bytes, into: &body.bytes, bodyBytesMax: limits.bodyBytesMax)
+      bytes, into: &body.bytes, bodyBytesMax: max(limits.bodyBytesMax, body.contentLength))
     bodyBytesInFlight += body.bytes.count - before
     switch outcome {
     case .needsMore:
@@ -230,6 +230,16 @@ extension DataLoop {
       if readsSecret { body.bytes.erase() }
     }
     return used
+  }
+
+  /// What other nodes send has a limit of its own: that of clients may be set lower.
+  private func bodyBytesMax(call request: Request, _ head: Span<UInt8>) -> Int {
+    let path = head.extracting(request.path.range)
+    let prefix: StaticString = "/internal/v1/"
+    guard node.cluster != nil, path.count > prefix.utf8CodeUnitCount,
+      path.extracting(0..<prefix.utf8CodeUnitCount).equals(prefix)
+    else { return limits.bodyBytesMax }
+    return Limits.internalBodyBytesMax
   }
 
   private mutating func dropBody(_ slot: Int) {
@@ -261,7 +271,8 @@ extension DataLoop {
       swap(&answers, &output)
     }
     guard connections.contains(slot) else { return false }
-    if position > database.log.committed {
+    if position > database.log.committed || !outputAcks.isEmpty {
+      keepAcknowledgementWaits(slot)
       connections[slot].output.append(answers.span)
       countOwed(slot)
       connections[slot].heldFor = position
@@ -304,11 +315,15 @@ extension DataLoop {
       // An answer that came in the meantime waits for a later position.
       return commits.park(token(slot), until: connections[slot].heldFor)
     }
+    guard connections[slot].acks.isEmpty || settleAcknowledgements(slot) else {
+      awaitingPeers.append(token(slot))
+      return
+    }
     countAnswers(connections[slot].heldRequests, since: connections[slot].heldSince)
     connections[slot].heldRequests = 0
     connections[slot].heldFor = 0
     connections[slot].phase =
-      connections[slot].awaitsPassword
+      connections[slot].awaitsThread
       ? .waiting
       : connections[slot].stream != nil
         ? .streaming : connections[slot].listing != nil ? .listing : .open

@@ -60,6 +60,14 @@ public struct Limits: Sendable, Equatable {
   static let lingerSeconds: UInt64 = 2
   /// 4 KiB: secrets wait for the hashing thread in memory, sent by clients that nobody knows yet.
   static let secretBytesMax = 4 << 10
+  /// 4 KiB: what nodes say before they have proved the cluster's secret.
+  static let greetingBytesMax = 4 << 10
+  /// 66 MiB: a batch of 512 KiB and one entry, with the longest value that any node can be set to.
+  static let internalBodyBytesMax = valueBytesCeiling + (2 << 20)
+  /// 64 MiB of log entries on their way to the cluster loop; beyond it the log waits.
+  static let committedBytesMax = 64 << 20
+  /// Requests of peers that wait for the cluster loop: one a connection.
+  static let internalRequestsMax = 4_096
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.
   static let passwordQueueMax = 256
   /// How long a stop waits for requests in flight.

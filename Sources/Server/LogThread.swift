@@ -25,6 +25,8 @@ struct LogThread: ~Copyable {
   private var spareBytes = 0
   private var freeBytes = Int.max / 2
   private var isCertified = true
+  /// Hears of every batch as long as there are peers.
+  private var cluster: ClusterGate?
   /// A newer data key is at hand than the one of the current segment.
   private var isChangingKey = false
 
@@ -60,6 +62,7 @@ struct LogThread: ~Copyable {
   /// Works until the log is closed. An error of the disk ends the process: what was acknowledged is
   /// safe, and nothing after it may be (docs/decisions/008).
   mutating func run() {
+    cluster = log.clusterGate
     do throws(LogError) {
       while true {
         let hasClosed = log.isClosing
@@ -105,6 +108,11 @@ struct LogThread: ~Copyable {
     }
     try write(entries.span, firstLSN: firstLSN, count: count)
     isCertified = false
+    if let cluster, cluster.hasPeers, !isAbandoned {
+      cluster.post(
+        CommittedBatch(
+          entries: [UInt8](copying: entries.span), firstLSN: firstLSN, count: count))
+    }
     try lookAtDisk()
     return true
   }

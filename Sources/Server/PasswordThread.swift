@@ -26,10 +26,12 @@ struct PasswordJob: Sendable {
 /// What became of it.
 struct PasswordOutcome: Sendable {
   enum Verdict: Sendable {
-    case created(name: [UInt8], lsn: UInt64)
+    case created(name: [UInt8], lsn: UInt64, mustBeNew: Bool)
     case accepted(name: [UInt8], isAdmin: Bool, lsn: UInt64)
     case wrong
     case taken
+    /// The user is not known here yet, but the node has not caught up with its cluster.
+    case notReady
     case throttled(seconds: UInt64)
     case refused(WriteRefusal)
   }
@@ -92,11 +94,14 @@ struct PasswordThread: ~Copyable {
   let database: Database
   let gates: [LoopGate]
   let adminPassword: [UInt8]?
+  let cluster: ClusterGate?
   private var throttle = LoginThrottle()
 
   init(
-    queue: PasswordQueue, database: Database, gates: [LoopGate], adminPassword: [UInt8]?
+    queue: PasswordQueue, database: Database, gates: [LoopGate], adminPassword: [UInt8]?,
+    cluster: ClusterGate? = nil
   ) {
+    self.cluster = cluster
     self.queue = queue
     self.database = database
     self.gates = gates
@@ -137,7 +142,7 @@ struct PasswordThread: ~Copyable {
       throttle.recordFailure(user: name.span, address: address.span, nowMilliseconds: now)
     case .accepted, .created:
       throttle.recordSuccess(user: name.span, address: address.span, nowMilliseconds: now)
-    case .taken, .throttled, .refused: break
+    case .taken, .notReady, .throttled, .refused: break
     }
     return verdict
   }
@@ -155,6 +160,7 @@ struct PasswordThread: ~Copyable {
       if mustBeNew { return .taken }
       return isRight ? .accepted(name: name, isAdmin: false, lsn: lsn) : .wrong
     }
+    guard cluster?.isReady ?? true else { return .notReady }
     guard let owner = database.owners.intern(name.span) else { return .refused(.tooManyNames) }
     let hash = PasswordHash.make(secret: secret.span, salt: SecureRandom.bytes(16).span)
     var value = ByteBuffer()
@@ -166,7 +172,7 @@ struct PasswordThread: ~Copyable {
         let receipt = try database.createUser(
           place, name: name.span, value: value.span, owner: OwnerID(rawValue: owner))
       else { return user(name, secret, mustBeNew: mustBeNew) }
-      return .created(name: name, lsn: receipt.lsn)
+      return .created(name: name, lsn: receipt.lsn, mustBeNew: mustBeNew)
     } catch {
       return .refused(error)
     }

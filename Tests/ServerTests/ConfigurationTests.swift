@@ -31,7 +31,7 @@ struct ConfigurationTests {
     let configuration = try read()
     #expect(configuration.host == "127.0.0.1" && configuration.port == 6660)
     #expect(configuration.tokenSecret == utf8("a secret of some length"))
-    #expect(configuration.clusterSecret == nil && configuration.adminPassword == nil)
+    #expect(configuration.clusterSecrets.isEmpty && configuration.adminPassword == nil)
     #expect(configuration.joinAddresses.isEmpty)
     #expect(configuration.snapshotLimit == 100 && configuration.snapshotMinutes == 60)
     #expect(configuration.dataDirectory == "./data/6660")
@@ -50,7 +50,7 @@ struct ConfigurationTests {
   /// Each documented setting, a value it accepts, and what is read of it.
   private static let settings: [(String, String, @Sendable (Configuration) -> String)] = [
     ("JWT_SECRET", "another secret, as long", { text($0.tokenSecret) }),
-    ("CLUSTER_SECRET", "c", { text($0.clusterSecret ?? []) }),
+    ("CLUSTER_SECRET", "c", { text($0.clusterSecrets.first ?? []) }),
     ("ADMIN_PASSWORD", "a", { text($0.adminPassword ?? []) }),
     ("SNAP_LIMIT", "7", { "\($0.snapshotLimit)" }),
     ("DYNA_DATA_DIR", "/tmp/x", { $0.dataDirectory }),

@@ -338,7 +338,7 @@ extension LoopWorld {
       let verdicts: [PasswordOutcome.Verdict] = [
         .wrong, .taken, .throttled(seconds: 1), .refused(.diskFull),
         .accepted(name: utf8("u"), isAdmin: false, lsn: world.database.log.appended),
-        .created(name: utf8("u"), lsn: world.database.log.appended),
+        .created(name: utf8("u"), lsn: world.database.log.appended, mustBeNew: false),
       ]
       world.gates[0].mailbox.post(
         .passwordDone(

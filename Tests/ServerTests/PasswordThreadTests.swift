@@ -56,10 +56,11 @@ struct PasswordThreadTests {
 
   private func name(of verdict: PasswordOutcome.Verdict) -> String {
     switch verdict {
-    case .created(let name, let lsn): "created \(text(name)) \(lsn)"
+    case .created(let name, let lsn, _): "created \(text(name)) \(lsn)"
     case .accepted(let name, let isAdmin, _): "accepted \(text(name))\(isAdmin ? " admin" : "")"
     case .wrong: "wrong"
     case .taken: "taken"
+    case .notReady: "not ready"
     case .throttled(let seconds): seconds > 0 && seconds <= 60 ? "throttled" : "\(seconds) s"
     case .refused(let refusal): "refused \(refusal)"
     }

@@ -72,6 +72,7 @@ extension DataLoop {
   mutating func put(
     _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
   ) {
+    guard let level = mayWrite(call) else { return }
     do throws(JSONError) {
       let range = try PutBody.value(in: call.body, depthMax: limits.jsonDepthMax).range
       let value = call.body.extracting(range)
@@ -84,7 +85,7 @@ extension DataLoop {
       do throws(WriteRefusal) {
         let place = database.place(id, name: table, key: key)
         let receipt = try database.put(place, key: key, value: value, by: writer)
-        answerWrite(call, receipt, status: 201, value: value)
+        answerWrite(call, receipt, level, status: 201, value: value)
       } catch {
         refused(call, error)
       }
@@ -99,6 +100,7 @@ extension DataLoop {
     guard mayUse(table: table, call), mayUse(key: key, call),
       let session = requireSession(call)
     else { return }
+    guard let level = mayWrite(call) else { return }
     do throws(JSONError) {
       let element = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard element.kind == .object else {
@@ -114,7 +116,7 @@ extension DataLoop {
         let receipt = try database.patch(
           place, key: key, patch: call.body.extracting(element.range), into: &merged,
           by: Writer(owner: session.owner, isAdmin: false))
-        answerWrite(call, receipt, status: 200, value: merged.span)
+        answerWrite(call, receipt, level, status: 200, value: merged.span)
       } catch {
         refused(call, error)
       }
@@ -135,12 +137,15 @@ extension DataLoop {
   mutating func delete(
     _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
   ) {
+    guard let level = mayWrite(call) else { return }
     guard let id = database.tables.find(table) else { return noRecord(call) }
     do throws(WriteRefusal) {
       let receipt = try database.delete(
         database.place(id, name: table, key: key), key: key, by: writer)
       waitFor(receipt)
+      beginAcknowledged(call.style, lsn: receipt.lsn, level)
       reply(call.slot, call.style, "{\"message\":\"Deleted locally\"}")
+      endAcknowledged()
     } catch {
       refused(call, error)
     }
@@ -149,9 +154,11 @@ extension DataLoop {
   // MARK: Answers
 
   private mutating func answerWrite(
-    _ call: borrowing Call, _ receipt: WriteReceipt, status: UInt16, value: Span<UInt8>
+    _ call: borrowing Call, _ receipt: WriteReceipt, _ level: AcknowledgementLevel,
+    status: UInt16, value: Span<UInt8>
   ) {
     waitFor(receipt)
+    beginAcknowledged(call.style, lsn: receipt.lsn, level)
     let owners = database.owners
     let owner = owners.bytes(of: receipt.owner.rawValue)
     beginHead(
@@ -163,6 +170,17 @@ extension DataLoop {
       value: value, version: receipt.version, milliseconds: receipt.milliseconds, owner: owner,
       to: &output)
     closeIfAsked(call.slot, call.style)
+    endAcknowledged()
+  }
+
+  /// How many nodes the client wants to wait for; answers and returns nil where this node may not
+  /// write, or does not understand.
+  private mutating func mayWrite(_ call: borrowing Call) -> AcknowledgementLevel? {
+    guard isReady else {
+      notReady(call.slot, call.style)
+      return nil
+    }
+    return acknowledgementLevel(call)
   }
 
   mutating func waitFor(_ receipt: WriteReceipt) {
