@@ -275,7 +275,7 @@ final class Database: Sendable {
       stamp: stamp, record: view)
   }
 
-  private func announce(
+  func announce(
     _ write: borrowing Record, _ stamp: Stamp, _ place: Place, _ lsn: UInt64,
     to watchers: borrowing Watchers
   ) {

@@ -88,6 +88,8 @@ struct ClusterLoop: ~Copyable {
     sessions = InternalSessions(start.identity)
     gossip = GossipSocket(socket: start.socket, identity: start.identity, salt: salt)
     self.poller = poller
+    // A node without peers is ready from its first request on.
+    step(.tick)
     show()
   }
 
