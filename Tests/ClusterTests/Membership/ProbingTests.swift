@@ -114,7 +114,8 @@ struct ProbingTests {
       membership.setWallClock(milliseconds: 1_700_000_000_700, at: now)
     }
     world.run(seconds: 20)
-    let status = try #require(world.hosts[0].membership?.statuses.first { $0.id == world.hosts[1].id })
+    let status = try #require(
+      world.hosts[0].membership?.statuses.first { $0.id == world.hosts[1].id })
     let offset = try #require(status.clockOffsetMilliseconds)
     #expect(abs(offset - 700) <= 3)
     #expect((4_000...6_000).contains(try #require(status.roundTripMicroseconds)))

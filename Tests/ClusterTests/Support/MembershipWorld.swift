@@ -103,6 +103,11 @@ final class MembershipWorld {
     }
   }
 
+  func savedMembers(of index: Int) -> SavedMembers? {
+    guard let saved = hosts[index].saved else { return nil }
+    return SavedMembers.decode(saved.span)
+  }
+
   func changes(of index: Int) -> [MembershipChange] { hosts[index].changes.map(\.change) }
 
   func wasEverDown(_ member: Int) -> Bool {
@@ -127,11 +132,17 @@ final class MembershipWorld {
         next = due
         ticking = index
       }
-      guard next <= end else { now = end; return condition() }
+      guard next <= end else {
+        now = end
+        return condition()
+      }
       now = max(now, next)
       spins = spinAt == now ? spins + 1 : 0
       spinAt = now
-      guard spins < 10_000 else { Issue.record("a node's deadline never passes"); return false }
+      guard spins < 10_000 else {
+        Issue.record("a node's deadline never passes")
+        return false
+      }
       if let ticking {
         step(ticking) { $0.tick(now: $1, random: &$2, effects: &$3, changes: &$4) }
       } else {
