@@ -104,6 +104,22 @@ final class CommitLog: Sendable {
     }
   }
 
+  /// Takes an entry that is made already: a peer's write, a clock.
+  func append(entry: Span<UInt8>) throws(WriteRefusal) -> UInt64 {
+    if isLow.load(ordering: .relaxed) { throw .diskFull }
+    return try batch.withLock { batch throws(WriteRefusal) -> UInt64 in
+      let cost = entry.count + LogWriter<FileDisk>.frameOverhead
+      guard batch.budget >= cost else { throw .diskFull }
+      batch.budget -= cost
+      batch.entries.append(entry)
+      batch.count += 1
+      let position = batch.nextLSN
+      batch.nextLSN += 1
+      newest.store(position, ordering: .releasing)
+      return position
+    }
+  }
+
   /// Sets the log thread to work; called once a turn by a loop that appended.
   func kick() { thread.notify() }
 

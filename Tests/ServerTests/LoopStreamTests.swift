@@ -361,7 +361,7 @@ extension LoopWorld {
       // Whoever is waited for has a deadline; whoever waits for the node needs none.
       switch phase {
       case .held, .waiting: break
-      case .open, .listing, .streaming, .lingering:
+      case .open, .listing, .streaming, .lingering, .handshaking:
         if loop.deadlines.kind(of: slot) == nil { Issue.record("\(phase) without a deadline") }
       }
       if phase == .held, loop.connections[slot].heldFor == 0 { Issue.record("held for nothing") }

@@ -24,6 +24,9 @@ extension ClusterLoop {
       view.members.append(shown)
     }
     view.counters = counters(of: status)
+    if let blocker = status.collectionBlocker {
+      view.tombstonesBlockedBy = view.members.first { $0.id == blocker.rawValue }?.address
+    }
     return view
   }
 
@@ -48,6 +51,17 @@ extension ClusterLoop {
   private func counters(of status: ClusterStatus) -> [(name: StaticString, value: Int64)] {
     [
       ("missing_shards", Int64(status.missingShards)),
+      ("pushed_entries", Int64(clamping: status.replication.pushedEntries)),
+      ("received_entries", Int64(clamping: status.replication.receivedEntries)),
+      ("pulled_entries", Int64(clamping: status.replication.pulledEntries)),
+      ("served_entries", Int64(clamping: status.replication.servedEntries)),
+      ("queue_drops", Int64(clamping: status.replication.queueDrops)),
+      ("repairs", Int64(clamping: status.replication.repairs)),
+      ("verified_shards", Int64(clamping: status.replication.verifiedShards)),
+      ("collected_tombstones", Int64(clamping: status.replication.collectedTombstones)),
+      ("suspicions", Int64(clamping: status.membership.suspicions)),
+      ("refutations", Int64(clamping: status.membership.refutations)),
+      ("joins_refused", Int64(clamping: status.membership.joinsRefused)),
       ("datagrams", gossip.received),
       ("datagrams_refused", gossip.refused),
       ("requests_refused", refusedRequests),

@@ -3,6 +3,8 @@
 import Bytes
 import HTTP
 import JSON
+import Platform
+import Store
 
 /// What `/membership`, `/stats` and `/readyz` tell of the cluster. Made by the cluster loop when
 /// something changes, and read by all.
@@ -25,6 +27,8 @@ struct ClusterView: Sendable {
 
   var members: [Member] = []
   var isReady = false
+  /// The address of the member for which tombstones wait.
+  var tombstonesBlockedBy: [UInt8]?
   /// As the figures of a member.
   var counters: [(name: StaticString, value: Int64)] = []
 
@@ -46,6 +50,14 @@ extension DataLoop {
     body.append(",\"ready\":")
     body.append(view.isReady ? "true" : "false")
     Self.append(view.counters, to: &body)
+    body.append(",\"tombstones\":")
+    body.append(decimal: UInt64(tombstoneCount))
+    body.append(",\"tombstones_blocked_by\":")
+    if let blocker = view.tombstonesBlockedBy {
+      JSONWriter.appendString(blocker.span, to: &body)
+    } else {
+      body.append("null")
+    }
     body.append(",\"peers\":{")
     var isFirst = true
     for member in view.members where !member.isOwn {
@@ -63,6 +75,14 @@ extension DataLoop {
       body.append("}")
     }
     body.append("}")
+  }
+
+  private var tombstoneCount: Int {
+    var count = 0
+    for shard in 0..<database.shards.count {
+      count += database.shards.withLock(shard) { $0.shard.tombstoneCount }
+    }
+    return count
   }
 
   private static func append(

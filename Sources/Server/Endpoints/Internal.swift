@@ -67,6 +67,8 @@ extension DataLoop {
     } else {
       fail(slot, answer.style, answer.status, "the request does not prove the cluster's secret")
     }
+    // What nodes say to each other is none of the requests that `/stats` counts.
+    outputRequests -= 1
     resume(slot)
   }
 }
