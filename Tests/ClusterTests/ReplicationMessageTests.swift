@@ -7,8 +7,13 @@ import Testing
 @Suite("Replication messages") struct ReplicationMessageTests {
   private let other = Incarnated(node: NodeID(2), boot: 1)
 
-  /// A node with one durable write in shard 3, whose advert is durable.
-  private func world() -> (Replication, TestReplica) {
+  /// A node with one durable write in shard 3.
+  private struct World: ~Copyable {
+    var node: Replication
+    var replica: TestReplica
+  }
+
+  private func world() -> World {
     let own = Incarnated(node: NodeID(1), boot: 1)
     var replica = TestReplica(own: own)
     replica.wallMilliseconds = 1
@@ -21,7 +26,7 @@ import Testing
       ], memberDigest: 0x11, source: nil)
     _ = replica.write(shard: 3, key: 5, isDead: false, value: 9)
     replica.commit(through: replica.appended)
-    return (node, replica)
+    return World(node: node, replica: replica)
   }
 
   private func requests(_ effects: [Effect]) -> [[UInt8]] {
@@ -40,13 +45,13 @@ import Testing
 
   @Test("a push and its answer have these bytes")
   func push() {
-    var (node, replica) = world()
+    var world = world()
     var random = SeededRandom(seed: 1)
     var effects: [Effect] = []
-    let (entries, positions) = replica.takeCommitted()
-    node.committed(entries, positions: positions)
-    node.advance(
-      now: Instant(nanoseconds: 0), replica: &replica, random: &random, effects: &effects)
+    let (entries, positions) = world.replica.takeCommitted()
+    world.node.committed(entries, positions: positions)
+    world.node.advance(
+      now: Instant(nanoseconds: 0), replica: &world.replica, random: &random, effects: &effects)
     #expect(requests(effects) == [[2, 1, 1, 1] + entry])
 
     effects = []
@@ -64,15 +69,15 @@ import Testing
 
   @Test("a comparison has these bytes, and its answer says the same of the one asked")
   func clocks() {
-    var (node, replica) = world()
+    var world = world()
     var random = SeededRandom(seed: 1)
     var effects: [Effect] = []
     let start = Instant(nanoseconds: 0)
-    node.advance(now: start, replica: &replica, random: &random, effects: &effects)
-    replica.commit(through: replica.appended)
+    world.node.advance(now: start, replica: &world.replica, random: &random, effects: &effects)
+    world.replica.commit(through: world.replica.appended)
     effects = []
-    node.advance(
-      now: start.advanced(byMilliseconds: 20), replica: &replica, random: &random,
+    world.node.advance(
+      now: start.advanced(byMilliseconds: 20), replica: &world.replica, random: &random,
       effects: &effects)
     let asked = requests(effects)
     #expect(asked.count == 1)
@@ -80,15 +85,15 @@ import Testing
     #expect(
       asked[0] == [2, 1, 2, 0x11, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0] + root)
     effects = []
-    node.request(
-      RequestID(1), asked[0], from: other, now: start, replica: &replica, effects: &effects)
+    world.node.request(
+      RequestID(1), asked[0], from: other, now: start, replica: &world.replica, effects: &effects)
     #expect(
       answer(effects) == [2, 1, 2, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0] + root)
 
     effects = []
     let digests = [UInt8](repeating: 0, count: 8 * 1023)
-    node.request(
-      RequestID(2), [2, 1, 3, 1, 0] + digests, from: other, now: start, replica: &replica,
+    world.node.request(
+      RequestID(2), [2, 1, 3, 1, 0] + digests, from: other, now: start, replica: &world.replica,
       effects: &effects)
     #expect(
       answer(effects) == [2, 1, 3, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]
@@ -97,37 +102,37 @@ import Testing
 
   @Test("a pull and its answer have these bytes")
   func pull() {
-    var (node, replica) = world()
+    var world = world()
     var random = SeededRandom(seed: 1)
     var effects: [Effect] = []
     let start = Instant(nanoseconds: 0)
-    node.advance(now: start, replica: &replica, random: &random, effects: &effects)
-    replica.commit(through: replica.appended)
-    node.advance(now: start, replica: &replica, random: &random, effects: &effects)
+    world.node.advance(now: start, replica: &world.replica, random: &random, effects: &effects)
+    world.replica.commit(through: world.replica.appended)
+    world.node.advance(now: start, replica: &world.replica, random: &random, effects: &effects)
     effects = []
-    node.request(
+    world.node.request(
       RequestID(2), [2, 1, 4, 2] + [3, 0, 0, 0] + [4, 0, 0, 0], from: other, now: start,
-      replica: &replica, effects: &effects)
+      replica: &world.replica, effects: &effects)
     let clock: [UInt8] = [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0]
     #expect(
       answer(effects) == [2, 1, 4, 0, 2] + [3, 0, 1] + clock + [1, 40] + entry
         + [4, 0, 1, 0, 0, 0])
     effects = []
-    node.request(
+    world.node.request(
       RequestID(3), [2, 1, 4, 1] + [3, 0, 0] + clock, from: other, now: start,
-      replica: &replica, effects: &effects)
+      replica: &world.replica, effects: &effects)
     #expect(answer(effects) == [2, 1, 4, 0, 1] + [3, 0, 1] + clock + [0, 0])
   }
 
   @Test("a message that is cut off anywhere is refused")
   func truncated() {
-    var (node, replica) = world()
+    var world = world()
     var random = SeededRandom(seed: 1)
     var effects: [Effect] = []
     let start = Instant(nanoseconds: 0)
-    node.advance(now: start, replica: &replica, random: &random, effects: &effects)
-    replica.commit(through: replica.appended)
-    node.advance(now: start, replica: &replica, random: &random, effects: &effects)
+    world.node.advance(now: start, replica: &world.replica, random: &random, effects: &effects)
+    world.replica.commit(through: world.replica.appended)
+    world.node.advance(now: start, replica: &world.replica, random: &random, effects: &effects)
     let clock: [UInt8] = [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0]
     let messages: [[UInt8]] = [
       [2, 1, 2] + [UInt8](repeating: 1, count: 24),
@@ -138,9 +143,9 @@ import Testing
     for message in messages {
       for count in Array(0..<min(30, message.count)) + [message.count - 1] {
         effects = []
-        node.request(
+        world.node.request(
           RequestID(2), Array(message.prefix(count)), from: other, now: start,
-          replica: &replica, effects: &effects)
+          replica: &world.replica, effects: &effects)
         #expect(answer(effects).last == Message.Status.malformed.rawValue)
       }
     }
