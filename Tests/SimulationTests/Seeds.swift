@@ -15,7 +15,7 @@ enum Seeds {
   static let failed: [Entry] = [
     Entry(seed: 1, reason: "positions acknowledged that were written before there was a peer"),
     Entry(
-      seed: 2, reason: "a node that had moved took news of its old address for a twin, and stopped"),
+      seed: 2, reason: "a node that had moved took its old address for a twin, and stopped"),
     Entry(seed: 3, reason: "a node was ready after pulling from one that was not"),
     Entry(seed: 13, reason: "a deadline in the past made the host spin"),
     Entry(

@@ -47,7 +47,10 @@ extension World {
           ? .deletedStaysDeleted : .seenIsStored
         fail(
           invariant,
-          "n\(host.number) has \(text(stamp)) of key \(key), and has seen \(text(expected.stamp))\(expected.isDead ? " (a delete)" : "")"
+          """
+          n\(host.number) has \(text(stamp)) of key \(key), and has seen \(text(expected.stamp)) \
+          \(expected.isDead ? "(a delete)" : "")
+          """
         )
       } else if replica.digest(ofKey: key) != expected.digest {
         fail(
@@ -140,7 +143,10 @@ extension World {
       if lsn <= through, !target.durable[write.shard].contains(write.dot) {
         fail(
           .acknowledgedIsDurable,
-          "n\(target.number) acknowledged \(text(write.stamp)) to n\(host.number), and has it not on disk"
+          """
+          n\(target.number) acknowledged \(text(write.stamp)) to n\(host.number), and has it not \
+          on disk
+          """
         )
       }
     }
@@ -155,8 +161,9 @@ extension World {
     }
   }
 
-  /// Collected tombstones, by what only the world can see: every member has the delete on disk, this
-  /// node has seen every older write of the key that anybody has, and nobody will make another.
+  /// Collected tombstones, by what only the world can see: every member has the delete on disk,
+  /// this node has seen every older write of the key that anybody has, and nobody will make
+  /// another.
   func checkCollected(_ host: Host, _ process: Process) {
     let replica = process.replica
     guard !replica.collected.isEmpty else { return }
@@ -169,13 +176,19 @@ extension World {
         if !member.durable[shard].contains(stamp.dot) {
           fail(
             .collectionIsSafe,
-            "n\(host.number) collected \(text(stamp)) of key \(key), which n\(member.number) has not on disk"
+            """
+            n\(host.number) collected \(text(stamp)) of key \(key), which n\(member.number) has \
+            not on disk
+            """
           )
         }
         if member.durableTime < stamp.hybridTime {
           fail(
             .collectionIsSafe,
-            "n\(host.number) collected \(text(stamp)) of key \(key), and n\(member.number) may still write before it"
+            """
+            n\(host.number) collected \(text(stamp)) of key \(key), and n\(member.number) may \
+            still write before it
+            """
           )
         }
         checkOlder(host, process, member, key: key, than: stamp)
@@ -209,7 +222,10 @@ extension World {
       if isKnown {
         fail(
           .collectionIsSafe,
-          "n\(host.number) collected \(text(stamp)) of key \(key) without having seen \(text(write.stamp)), which n\(member.number) has"
+          """
+          n\(host.number) collected \(text(stamp)) of key \(key) without having seen \
+          \(text(write.stamp)), which n\(member.number) has
+          """
         )
       }
     }
@@ -231,8 +247,8 @@ extension World {
     }
   }
 
-  /// Whether a replica has a write, or has seen it, or has something greater; of a delete it may also
-  /// have nothing at all.
+  /// Whether a replica has a write, or has seen it, or has something greater; of a delete it may
+  /// also have nothing at all.
   private func isCovered(_ write: LedgerWrite, by replica: SimulatedReplica) -> Bool {
     if replica.shards[write.shard].shard.clock.contains(write.dot) { return true }
     guard let state = replica.state(ofKey: write.key) else { return write.isDead }

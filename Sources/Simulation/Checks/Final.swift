@@ -111,7 +111,10 @@ extension World {
       if expectedLive != foundLive {
         fail(
           expectedLive == nil ? .deletedStaysDeleted : .greatestWins,
-          "key \(key) is \(foundLive.map(text) ?? "absent"), not \(expectedLive.map(text) ?? "absent")"
+          """
+          key \(key) is \(foundLive.map(text) ?? "absent"), not \
+          \(expectedLive.map(text) ?? "absent")
+          """
         )
       }
     }
@@ -125,13 +128,17 @@ extension World {
       if last != state {
         fail(
           .subscribersAreCurrent,
-          "subscriber \(subscriber.number) of key \(subscriber.key) was last told \(last.map(text) ?? "absent"), and it is \(state.map(text) ?? "absent")"
+          """
+          subscriber \(subscriber.number) of key \(subscriber.key) was last told \
+          \(last.map(text) ?? "absent"), and it is \(state.map(text) ?? "absent")
+          """
         )
       }
     }
   }
 
-  /// What the disk gives back is what memory held. A tombstone that went may be back, and goes again.
+  /// What the disk gives back is what memory held. A tombstone that went may be back, and goes
+  /// again.
   private func checkReplay(_ host: Host) {
     guard let memory = host.process?.replica else { return }
     let disk = host.disk.afterKill()

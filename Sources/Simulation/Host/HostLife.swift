@@ -33,8 +33,8 @@ extension World {
     events.add(.start(host: number), at: now + spread)
   }
 
-  /// Reads the disk back and begins a life with the next boot. A disk that fails on the way leads to
-  /// another try.
+  /// Reads the disk back and begins a life with the next boot. A disk that fails on the way leads
+  /// to another try.
   func start(_ host: Host) {
     guard host.process == nil, !host.isRetired else { return }
     host.life += 1
@@ -107,7 +107,8 @@ extension World {
     return options
   }
 
-  /// The process is gone, and with it what it had not written; with `power` also what was not synced.
+  /// The process is gone, and with it what it had not written; with `power` also what was not
+  /// synced.
   func end(_ host: Host, power: Bool, restart: Bool = true) {
     if let process = host.process { breakFlights(of: process) }
     trace.note(now, 5, host.number, power ? 1 : 0, "n\(host.number) ends, power \(power)")

@@ -20,7 +20,10 @@ extension World {
   func receive(_ datagram: Datagram, at host: Host, _ process: Process) {
     trace.note(
       now, 1, host.number, Trace.hash(datagram.bytes),
-      "n\(host.number) packet from \(name(of: datagram.from)) \(datagram.bytes.count) bytes type \(datagram.bytes.first ?? 0)"
+      """
+      n\(host.number) packet from \(name(of: datagram.from)) \(datagram.bytes.count) bytes \
+      type \(datagram.bytes.first ?? 0)
+      """
     )
     step(
       host, process,
@@ -86,7 +89,10 @@ extension World {
     process.incoming.append(flight)
     trace.note(
       now, 2, target.number, Trace.hash(flight.bytes),
-      "n\(target.number) request from \(name(of: flight.sender)) \(flight.bytes.count) bytes \(Self.kind(flight.bytes)) as \(flight.incoming.rawValue)"
+      """
+      n\(target.number) request from \(name(of: flight.sender)) \(flight.bytes.count) bytes \
+      \(Self.kind(flight.bytes)) as \(flight.incoming.rawValue)
+      """
     )
     step(target, process, .request(flight.incoming, from: flight.sender, bytes: flight.bytes))
   }
@@ -110,7 +116,10 @@ extension World {
     flight.isOver = true
     trace.note(
       now, 3, host.number, Trace.hash(bytes),
-      "n\(host.number) response to \(flight.number.rawValue) from n\(flight.to) \(bytes.count) bytes \(Self.kind(bytes))"
+      """
+      n\(host.number) response to \(flight.number.rawValue) from n\(flight.to) \
+      \(bytes.count) bytes \(Self.kind(bytes))
+      """
     )
     guard let peer = flight.peer else { return }
     step(host, process, .response(flight.number, from: peer, bytes: bytes))

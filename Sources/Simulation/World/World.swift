@@ -2,8 +2,8 @@ import Bytes
 import Cluster
 import Store
 
-/// A whole cluster in one process: virtual time, machines with disks and clocks, wires between them,
-/// clients, and whatever goes wrong. Everything follows from the seed.
+/// A whole cluster in one process: virtual time, machines with disks and clocks, wires between
+/// them, clients, and whatever goes wrong. Everything follows from the seed.
 final class World {
   let seed: UInt64
   let profile: Profile
