@@ -16,8 +16,12 @@ extension World {
       seeds.append(hosts[random.index(below: settled)].endpoint)
       if random.once(in: 2) { seeds.append(hosts[random.index(below: settled)].endpoint) }
     }
-    let drift = profile.driftMillionths == 0 ? 0 : random.int(-profile.driftMillionths...profile.driftMillionths)
-    let skew = profile.skewMilliseconds == 0 ? 0 : random.int(-profile.skewMilliseconds...profile.skewMilliseconds)
+    let drift =
+      profile.driftMillionths == 0
+      ? 0 : random.int(-profile.driftMillionths...profile.driftMillionths)
+    let skew =
+      profile.skewMilliseconds == 0
+      ? 0 : random.int(-profile.skewMilliseconds...profile.skewMilliseconds)
     let host = Host(
       number: number, disk: SimulatedDisk(seed: random.next()),
       clock: HostClock(driftMillionths: Int64(drift), wallOffset: Int64(skew)),
@@ -29,8 +33,8 @@ extension World {
     events.add(.start(host: number), at: now + spread)
   }
 
-  /// Reads the disk back and begins a life with the next boot. A disk that fails on the way leads to
-  /// another try.
+  /// Reads the disk back and begins a life with the next boot. A disk that fails on the way leads
+  /// to another try.
   func start(_ host: Host) {
     guard host.process == nil, !host.isRetired else { return }
     host.life += 1
@@ -103,7 +107,8 @@ extension World {
     return options
   }
 
-  /// The process is gone, and with it what it had not written; with `power` also what was not synced.
+  /// The process is gone, and with it what it had not written; with `power` also what was not
+  /// synced.
   func end(_ host: Host, power: Bool, restart: Bool = true) {
     if let process = host.process { breakFlights(of: process) }
     trace.note(now, 5, host.number, power ? 1 : 0, "n\(host.number) ends, power \(power)")
@@ -115,13 +120,16 @@ extension World {
     host.checkpoint.crash()
     disconnect(from: host)
     guard restart else { return }
-    let delay = Duration64.millisecond * 50 + random.exponential(mean: (random.once(in: 4) ? 20 : 3) * Duration64.second)
+    let delay =
+      Duration64.millisecond * 50
+      + random.exponential(mean: (random.once(in: 4) ? 20 : 3) * Duration64.second)
     events.add(.start(host: host.number), at: now + min(delay, 60 * Duration64.second))
   }
 
   func pause(_ host: Host, seconds: Int) {
     guard host.isUp, !host.isPaused else { return }
-    trace.note(now, 7, host.number, UInt64(seconds), "n\(host.number) stands still for \(seconds) s")
+    trace.note(
+      now, 7, host.number, UInt64(seconds), "n\(host.number) stands still for \(seconds) s")
     host.isPaused = true
     events.add(
       .resume(host: host.number, life: host.life), at: now + UInt64(seconds) * Duration64.second)

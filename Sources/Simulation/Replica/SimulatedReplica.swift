@@ -3,11 +3,11 @@ import Cluster
 import Durability
 import Store
 
-/// The store of one simulated process: real shards, a real log on a simulated disk, and the rules by
-/// which the server's database joins the two.
+/// The store of one simulated process: real shards, a real log on a simulated disk, and the rules
+/// by which the server's database joins the two.
 ///
-/// It has no thread: the host calls `begin` to write what has gathered and `finish` when the disk has
-/// had its time.
+/// It has no thread: the host calls `begin` to write what has gathered and `finish` when the disk
+/// has had its time.
 final class SimulatedReplica {
   let own: Incarnated
   let mutant: Mutant
@@ -153,8 +153,8 @@ extension SimulatedReplica {
 
   /// Writes what has gathered; it is durable after `finish`. False where there is nothing to sync.
   ///
-  /// Where the disk fills up in the middle, the rest stays in `written`: it was admitted, is not told
-  /// of, and is tried again.
+  /// Where the disk fills up in the middle, the rest stays in `written`: it was admitted, is not
+  /// told of, and is tried again.
   func begin() throws(LogError) -> Bool {
     var preparation = try log.prepareStep()
     while case .working = preparation { preparation = try log.prepareStep() }

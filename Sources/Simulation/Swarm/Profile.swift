@@ -88,7 +88,8 @@ public struct Profile: Sendable {
     limitsSeed = random.next()
   }
 
-  /// Everything at once, 5 nodes and 60 s: what the figure of the simulator's speed is measured with.
+  /// Everything at once, 5 nodes and 60 s: what the figure of the simulator's speed is measured
+  /// with.
   public static func full(seed: UInt64) -> Profile {
     var profile = Profile(seed: seed, hosts: 5)
     var random = SeededRandom(seed: seed)
@@ -115,7 +116,8 @@ public struct Profile: Sendable {
       think \(thinkMilliseconds) ms deletes \(deletesPerMille)‰ aligned \(isAligned) \
       latency \(latencyMicroseconds) µs loss \(lossPerMille)‰ duplication \(duplicationPerMille)‰ \
       reset \(resetPerMille)‰ skew \(skewMilliseconds) ms drift \(driftMillionths) ppm \
-      sync \(syncMicroseconds) µs segment \(segmentBytes) checkpoint \(checkpointMilliseconds)+\(checkpointStepMilliseconds) ms \
+      sync \(syncMicroseconds) µs segment \(segmentBytes) \
+      checkpoint \(checkpointMilliseconds)+\(checkpointStepMilliseconds) ms \
       small limits \(hasSmallLimits) hasty \(isHasty) faults: \(names)
       """
   }

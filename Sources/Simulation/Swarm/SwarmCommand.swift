@@ -99,7 +99,8 @@ public struct SwarmCommand {
     let milliseconds = max(1, elapsed() - start)
     print(
       """
-      seeds \(options.first)…\(options.first + UInt64(max(done, 1)) - 1): \(done) worlds, \(writes) writes, \
+      seeds \(options.first)…\(options.first + UInt64(max(done, 1)) - 1): \(done) worlds, \
+      \(writes) writes, \
       \(events) events, nothing went wrong; \(UInt64(done) * 60_000 / milliseconds) worlds a minute
       """)
     return true
@@ -118,7 +119,10 @@ public struct SwarmCommand {
       print: options.isTracing ? print : nil)
     if let violation = outcome.violation { tell(outcome, violation) }
     print(
-      "seed \(outcome.seed): digest \(String(outcome.digest, radix: 16)), \(outcome.events) events, \(outcome.writes) writes, healed in \(outcome.healingTime / Duration64.millisecond) ms"
+      """
+      seed \(outcome.seed): digest \(String(outcome.digest, radix: 16)), \(outcome.events) events, \
+      \(outcome.writes) writes, healed in \(outcome.healingTime / Duration64.millisecond) ms
+      """
     )
     return outcome.violation == nil
   }
@@ -144,7 +148,12 @@ public struct SwarmCommand {
       }
       let milliseconds = elapsed() - start
       if let killer {
-        print("\(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \(milliseconds) ms: \(killer.violation.invariant.rawValue)")
+        print(
+          """
+          \(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \(milliseconds) ms: \
+          \(killer.violation.invariant.rawValue)
+          """
+        )
       } else {
         survivors += 1
         print("\(trial.mutant): SURVIVED \(trial.seedsMax) seeds, \(milliseconds) ms")

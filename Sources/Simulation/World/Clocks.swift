@@ -1,6 +1,7 @@
 import Bytes
 
-/// The clocks of one machine: a monotonic one that drifts, and a wall clock that is wrong and jumps.
+/// The clocks of one machine: a monotonic one that drifts, and a wall clock that is wrong and
+/// jumps.
 struct HostClock {
   /// The true time at the start of every world: a day in 2026.
   static let epochMilliseconds: UInt64 = 1_790_000_000_000
@@ -19,7 +20,8 @@ struct HostClock {
     return Instant(nanoseconds: Self.uptime &+ UInt64(Int64(time) + drift))
   }
 
-  /// A moment of virtual time at which the monotonic clock has reached `instant`, and not much more.
+  /// A moment of virtual time at which the monotonic clock has reached `instant`, and not much
+  /// more.
   func time(at instant: Instant) -> UInt64 {
     guard instant.nanoseconds > Self.uptime else { return 0 }
     // No real deadline lies beyond a day.

@@ -1,8 +1,8 @@
-/// What is to happen, in the order of virtual time; what is due at one moment happens in the order in
-/// which it was scheduled.
+/// What is to happen, in the order of virtual time; what is due at one moment happens in the order
+/// in which it was scheduled.
 ///
-/// A binary heap of small keys, beside it the events themselves: sifting moves 24 bytes and counts no
-/// references.
+/// A binary heap of small keys, beside it the events themselves: sifting moves 24 bytes and counts
+/// no references.
 struct EventQueue {
   private struct Key {
     let time: UInt64

@@ -2,8 +2,8 @@ import Cluster
 
 /// Something that is due at a moment of virtual time.
 ///
-/// `life` is that of the process which the event is meant for: an event for a process that has ended
-/// is void.
+/// `life` is that of the process which the event is meant for: an event for a process that has
+/// ended is void.
 enum WorldEvent {
   case none
   /// The machine of this host starts its process.
