@@ -26,6 +26,7 @@ endif
 .PHONY: run build test fuzz asan tsan format bench image docker clean help set-up
 
 run: build ## set up, build, and start a node on 127.0.0.1:6660 (LISTEN=host:port for another address)
+	@[ "$${DYNA_MODE:-}" != https ] || [ -e "$${DYNA_CERT_DIR:-cert}/server.crt" ] || bash cert.sh
 	@scripts/what-to-try.sh "$(LISTEN)"
 	@exec $(BINARY) "$(LISTEN)"
 

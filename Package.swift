@@ -33,11 +33,12 @@ let package = Package(
   targets: [
     // 0  C headers
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CProcessor"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CKey"),
     // 1  the ground
-    floor("Bytes"),
+    floor("Bytes", on: ["CProcessor"]),
     floor("Crypto", on: ["COpenSSL", "Bytes"]),
     // 2  the domain
     floor("JSON", on: ["Bytes"]),
@@ -48,7 +49,7 @@ let package = Package(
     floor("Cluster", on: ["Store", "Crypto", "Bytes"]),
     floor("Durability", on: ["Store", "Crypto", "JSON", "Bytes"]),
     // 4  the machine
-    floor("Platform", on: ["CLinux", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
+    floor("Platform", on: ["CLinux", "CProcessor", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
     // 5  the server
     floor(
       "Server",
@@ -63,7 +64,7 @@ let package = Package(
     .executableTarget(
       name: "dynasim", dependencies: ["Simulation", "Platform", "Bytes"], swiftSettings: settings),
     .executableTarget(
-      name: "dynabench", dependencies: ["HTTP", "Platform", "Bytes"], swiftSettings: settings),
+      name: "dynabench", dependencies: ["HTTP", "JSON", "Platform", "Bytes"], swiftSettings: settings),
 
     tests("BytesTests", of: ["Bytes"]),
     tests("CryptoTests", of: ["Crypto", "Bytes"]),
@@ -77,7 +78,10 @@ let package = Package(
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
     tests(
       "ServerTests",
-      of: ["Server", "Cluster", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
+      of: [
+        "Server", "Cluster", "Durability", "HTTP", "JSON", "Auth", "Crypto", "Store", "Platform",
+        "Bytes",
+      ]),
     tests("EndToEndTests", of: []),
   ]
 )

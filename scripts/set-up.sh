@@ -21,6 +21,7 @@ install_missing() {
   has_header openssl/ssl.h || missing+=(libssl-dev)
   has_header sqlite3.h || missing+=(libsqlite3-dev)
   command -v pkg-config >/dev/null || missing+=(pkg-config)
+  command -v openssl >/dev/null || missing+=(openssl)           # cert.sh, and clients in the tests
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (names as Debian has them)" \
     "install the same with this system's package manager and run make again"

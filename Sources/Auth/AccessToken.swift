@@ -6,9 +6,6 @@ import JSON
 /// RFC 7515, signed with HS256. The text is decided upon, never the token's own wishes: whatever
 /// the header says, the signature must be the one that this node's key gives.
 enum AccessToken {
-  /// Longest user name that a token may carry, in bytes of UTF-8: that of the routes.
-  static let subjectBytesMax = 128
-
   /// What an accepted token says, its times still to be compared with the clock.
   struct Content: Sendable {
     let claims: Claims
@@ -21,8 +18,11 @@ enum AccessToken {
     }
   }
 
-  /// The content of a token with a right signature and well-formed parts; nil for all others.
-  static func read(_ token: Span<UInt8>, key: inout HMAC.Key) -> Content? {
+  /// The content of a token with a right signature and well-formed parts; nil for all others, and
+  /// where the user's name has more than `subjectBytesMax` bytes of UTF-8.
+  static func read(
+    _ token: Span<UInt8>, key: inout HMAC.Key, subjectBytesMax: Int
+  ) -> Content? {
     guard let headerEnd = firstDot(in: token, from: 0),
       let claimsEnd = firstDot(in: token, from: headerEnd + 1)
     else { return nil }
@@ -36,7 +36,7 @@ enum AccessToken {
       isAcceptable(header: header.span),
       let claims = Base64URL.decode(token.extracting(headerEnd + 1..<claimsEnd))
     else { return nil }
-    return content(claims: claims.span)
+    return content(claims: claims.span, subjectBytesMax: subjectBytesMax)
   }
 
   private static func firstDot(in token: Span<UInt8>, from start: Int) -> Int? {
@@ -59,7 +59,7 @@ enum AccessToken {
       && JSONReader.member("b64", of: object, in: header) == nil
   }
 
-  private static func content(claims: Span<UInt8>) -> Content? {
+  private static func content(claims: Span<UInt8>, subjectBytesMax: Int) -> Content? {
     guard let object = object(in: claims),
       let expiry = JSONReader.member("exp", of: object, in: claims),
       let expires = JSONReader.number(expiry, in: claims),

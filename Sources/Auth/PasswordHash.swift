@@ -1,7 +1,7 @@
 import Bytes
 import Crypto
 
-/// Passwords as they are kept: scrypt over the SHA-256 of the secret, since scrypt itself (RFC 7914, by
+/// Passwords as they are kept: scrypt over the SHA-256 of the secret, as scrypt itself (RFC 7914, by
 /// way of HMAC's keys) takes a secret and the same with NULs behind it for one. The text is
 /// `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, salt and hash in base64url.
 ///
@@ -19,7 +19,8 @@ public enum PasswordHash {
   /// The text to keep for `secret`. `salt` is 16 fresh bytes of `SecureRandom`.
   public static func make(secret: Span<UInt8>, salt: Span<UInt8>) -> [UInt8] {
     precondition(salt.count == saltBytes, "the salt of a password has 16 bytes")
-    let digest = SHA256.hash(of: secret)
+    var digest = SHA256.hash(of: secret)
+    defer { SecretBytes.wipe(&digest) }
     let hash = KeyDerivation.scrypt(
       secret: digest.span, salt: salt, logN: current.logN, r: current.r, p: current.p,
       count: hashBytes)
@@ -36,7 +37,8 @@ public enum PasswordHash {
       let salt = decode(parts[3]), saltBytesAllowed.contains(salt.count),
       let expected = decode(parts[4]), hashBytesAllowed.contains(expected.count)
     else { return false }
-    let digest = SHA256.hash(of: secret)
+    var digest = SHA256.hash(of: secret)
+    defer { SecretBytes.wipe(&digest) }
     let actual = KeyDerivation.scrypt(
       secret: digest.span, salt: salt.span, logN: parameters.logN, r: parameters.r, p: parameters.p,
       count: expected.count)

@@ -6,7 +6,8 @@ import Crypto
 public func fuzzToken(_ bytes: Span<UInt8>) {
   var key = HMAC.Key(([7] as [UInt8]).span)
   // Nobody finds a signature by chance.
-  precondition(AccessToken.read(bytes, key: &key) == nil, "a forged token was accepted")
+  precondition(
+    AccessToken.read(bytes, key: &key, subjectBytesMax: 128) == nil, "a forged token was accepted")
   if let decoded = Base64URL.decode(bytes) {
     precondition(
       encoded(decoded.span) == [UInt8](copying: bytes), "base64url that is not canonical")
@@ -35,7 +36,7 @@ private func verifySigned(_ bytes: Span<UInt8>) {
     verifier.verify(token.span, nowMilliseconds: now) == claims, "a remembered token says another")
   guard let claims else { return }
   precondition(
-    (1...AccessToken.subjectBytesMax).contains(claims.subject.count) && claims.expires > 1000,
+    (1...128).contains(claims.subject.count) && claims.expires > 1000,
     "a token was accepted that is not in force")
   let expiry = claims.expires * 1000
   if expiry < 1e15 {

@@ -64,7 +64,7 @@
     unsafe append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  /// The UTF-8 bytes of a string. A literal goes to `append(_: StaticString)`, which costs no string.
+  /// The UTF-8 bytes of a string. A literal goes to `append(_: StaticString)` and costs no string.
   @_disfavoredOverload
   public mutating func append(_ text: String) {
     var text = text
@@ -169,6 +169,24 @@
   @inlinable public mutating func clear() {
     head = 0
     tail = 0
+  }
+
+  /// Overwrites all the memory that is held, and forgets the bytes: for what nobody may find there
+  /// later.
+  @inline(never)
+  public mutating func erase() {
+    unsafe storage?.update(repeating: 0, count: capacity)
+    clear()
+  }
+
+  /// Overwrites `count` bytes at the front, and drops them.
+  @inline(never)
+  public mutating func erase(_ count: Int) {
+    precondition(count >= 0 && count <= tail - head, "erased more than there is")
+    if count > 0, let storage = unsafe storage {
+      unsafe (storage + head).update(repeating: 0, count: count)
+    }
+    consume(count)
   }
 
   /// Forgets the bytes and gives the memory back.

@@ -7,7 +7,7 @@
 /// What each block is mixed with depends on the seed: against a known constant a block could be
 /// chosen that makes a factor zero, and keys of such blocks would collide under every seed.
 public enum StableHash {
-  /// The hash of a record's place: its table and its key, neither of which can be taken for the other.
+  /// The hash of a record's place: its table and its key, and neither can be taken for the other.
   ///
   /// - Parameter seed: the cluster's own number, so that nobody outside can make keys that collide.
   @inlinable public static func record(

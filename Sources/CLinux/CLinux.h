@@ -67,29 +67,14 @@ static inline void clinux_futex_wake(void *word, int count) {
   errno = saved;
 }
 
-// Tells the processor that this is a spin loop.
-static inline void clinux_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ __volatile__("isb");
-#endif
-}
-
 // recv(2) and send(2) of glibc are places where a thread can be cancelled, and pay for that in a
 // process of several threads. Ours are never cancelled.
-static inline long clinux_receive(
-    int socket, void *bytes, size_t count, int flags) {
+static inline long clinux_receive(int socket, void *bytes, size_t count, int flags) {
   return syscall(SYS_recvfrom, socket, bytes, count, flags, 0, 0);
 }
 
 static inline long clinux_send(int socket, const void *bytes, size_t count) {
   return syscall(SYS_sendto, socket, bytes, count, MSG_NOSIGNAL, 0, 0);
-}
-
-// Begins to fetch cache lines; harmless for any address.
-static inline void clinux_prefetch(const void *address, int lines) {
-  for (int line = 0; line < lines; line++) __builtin_prefetch((const char *)address + 64 * line);
 }
 
 // The thread-safe XSI strerror_r, whichever of the two the headers declare.
@@ -105,6 +90,6 @@ static inline int clinux_set_flags(int file, int flags) { return fcntl(file, F_S
 static inline int clinux_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXEC, 0); }
 
 // prctl(2) takes variable arguments.
-static inline int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+static inline int clinux_set_dumpable(int yes) { return prctl(PR_SET_DUMPABLE, yes, 0, 0, 0); }
 
 #endif

@@ -43,8 +43,7 @@ public struct Request: Sendable, Equatable {
 
   // What must be remembered from one line to the next.
   var fieldsStart: UInt32 = 0
-  var saysClose = false
-  var saysKeepAlive = false
+  var connection = ConnectionOptions()
   var hasHost = false
   var hasTargetHost = false
 

@@ -19,7 +19,7 @@ extension Request {
     _ field: FieldName, _ bytes: Span<UInt8>, _ value: ByteRange
   ) throws(Refusal) {
     switch field {
-    case .connection: takeConnection(bytes, value)
+    case .connection: connection.take(bytes, value)
     case .contentLength: try takeContentLength(bytes, value)
     case .transferEncoding: try takeTransferEncoding(bytes, value)
     case .expect: try takeExpect(bytes, value)
@@ -44,7 +44,7 @@ extension Request {
   mutating func finish() throws(Refusal) {
     // RFC 9112 §3.2: exactly one Host from HTTP/1.1 on, also beside a target in absolute form.
     guard hasHost || minorVersion == 0 else { throw .missingHost }
-    keepAlive = !saysClose && (minorVersion == 1 || saysKeepAlive)
+    keepAlive = connection.keepsAlive(minorVersion: minorVersion)
     // RFC 9110 §10.1.1: meant for a body that is still to come, and unknown to HTTP/1.0.
     expectContinue = expectContinue && minorVersion == 1 && hasBody
   }
@@ -63,18 +63,6 @@ extension Request {
     hasHost = true
     // RFC 9112 §3.2.2: the host of a target in absolute form stands over that of the field.
     if !hasTargetHost { host = value }
-  }
-
-  /// RFC 9110 §7.6.1. Options that are not known are passed over.
-  private mutating func takeConnection(_ bytes: Span<UInt8>, _ value: ByteRange) {
-    var list = ListElements(value)
-    while let element = list.next(bytes) {
-      if matches(bytes, Int(element.start), Int(element.end), "close") {
-        saysClose = true
-      } else if matches(bytes, Int(element.start), Int(element.end), "keep-alive") {
-        saysKeepAlive = true
-      }
-    }
   }
 
   /// RFC 9110 §8.6: decimal digits; a list of equal numbers counts as one.

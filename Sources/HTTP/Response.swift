@@ -14,8 +14,7 @@ public struct Response: Sendable, Equatable {
   public internal(set) var entityTag = ByteRange()
 
   var fieldsStart: UInt32 = 0
-  var saysClose = false
-  var saysKeepAlive = false
+  var connection = ConnectionOptions()
 
   public init() {}
 
@@ -36,15 +35,7 @@ extension Response {
     _ bytes: Span<UInt8>, _ name: ByteRange, _ value: ByteRange
   ) throws(Refusal) {
     switch FieldName(bytes, Int(name.start), Int(name.end)) {
-    case .connection:
-      var list = ListElements(value)
-      while let element = list.next(bytes) {
-        if matches(bytes, Int(element.start), Int(element.end), "close") {
-          saysClose = true
-        } else if matches(bytes, Int(element.start), Int(element.end), "keep-alive") {
-          saysKeepAlive = true
-        }
-      }
+    case .connection: connection.take(bytes, value)
     case .contentLength:
       do throws(Refusal) {
         contentLength = try ContentLength.parse(bytes, value, known: contentLength)
@@ -66,6 +57,6 @@ extension Response {
   mutating func finish() throws(Refusal) {
     guard !isChunked || contentLength == nil else { throw .invalidResponseFraming }
     let endsWithConnection = framing(toRequest: .get) == .untilClose
-    keepAlive = !saysClose && !endsWithConnection && (minorVersion == 1 || saysKeepAlive)
+    keepAlive = !endsWithConnection && connection.keepsAlive(minorVersion: minorVersion)
   }
 }

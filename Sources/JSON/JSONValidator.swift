@@ -4,9 +4,9 @@
 /// surrogates are part of the grammar and accepted. One pass, no recursion, and no memory but for
 /// documents deeper than 128 levels.
 public enum JSONValidator {
-  /// Levels of arrays and objects inside each other, where nothing else is asked for. Bounds what any
-  /// reader of a stored value needs, recursive ones in clients included; common documents have fewer
-  /// than ten.
+  /// Levels of arrays and objects inside each other, where nothing else is asked for. Bounds what
+  /// any reader of a stored value needs, recursive ones in clients included; common documents have
+  /// fewer than ten.
   public static let depthMax = 128
 
   /// The document's value, or why it is none.

@@ -1,7 +1,7 @@
 /// The grammar of RFC 8259, walked once from left to right without building anything.
 ///
-/// Nesting lives in a bit a level and not on the call stack, so that no document can exhaust it; only
-/// what is deeper than 128 levels takes memory, 16 bytes for each 128 more.
+/// Nesting lives in a bit a level and not on the call stack, so that no document can exhaust it;
+/// only what is deeper than 128 levels takes memory, 16 bytes for each 128 more.
 /// Each function takes the index where its part begins and returns the index behind it.
 enum Scanner {
   /// Checks the value whose first byte is at `start` and which may nest `depthMax` levels.

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CProcessor
 internal import Glibc
 public import Synchronization
 
@@ -36,7 +37,7 @@ public import Synchronization
           expected: 0, desired: 1, successOrdering: .acquiring, failureOrdering: .relaxed)
         if taken { return }
       }
-      clinux_pause()
+      cprocessor_pause()
     }
     while unsafe word.pointee.exchange(2, ordering: .acquiring) != 0 {
       _ = unsafe clinux_futex_wait(word, 2, nil)

@@ -67,7 +67,7 @@ public enum Socket {
   /// a listener that reports nothing else must not hold its thread.
   private static let deadConnectionsMax = 1024
 
-  /// Reads what is there, at most as much as fits. An empty target reads nothing and is `.bytes(0)`.
+  /// Reads what is there, at most as much as fits. An empty target reads nothing: `.bytes(0)`.
   ///
   /// - Parameter waits: false keeps a socket that blocks from doing so this time.
   @unsafe public static func read(

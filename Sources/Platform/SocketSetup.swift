@@ -102,6 +102,11 @@ extension Socket {
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
   }
 
+  /// Makes reads and writes return at once (`.wouldBlock`), for a loop that polls the descriptor.
+  public static func setNonBlocking(_ descriptor: Int32) {
+    _ = clinux_set_flags(descriptor, clinux_get_flags(descriptor) | O_NONBLOCK)
+  }
+
   private static func connect(
     _ target: SocketAddress, _ host: String, _ port: UInt16, _ timeoutMilliseconds: Int32
   ) throws(SocketError) -> Descriptor {

@@ -9,9 +9,9 @@ import Store
 /// records whose hashes share a prefix, about 16 KiB of them (docs/decisions/004).
 struct Checkpointer: ~Copyable {
   let database: Database
-  private let keyring: Keyring
+  private var keyring: Keyring
   private(set) var store: SQLiteCheckpoint
-  /// Blocks of one shard that are to be written, their shard, and its block bits when they were taken.
+  /// Blocks of one shard that are to be written, their shard, and its block bits when taken.
   private var dirty: [UInt32] = []
   private var dirtyShard = 0
   private var dirtyBits = 0
@@ -76,6 +76,78 @@ struct Checkpointer: ~Copyable {
       if error == .outOfSpace { return .outOfSpace }
       throw error
     }
+  }
+
+  /// Seals what is written from now on with the newest key of this keyring.
+  mutating func use(_ keyring: Keyring) { self.keyring = keyring }
+
+  /// Writes anew, with the newest key, blocks that older ones seal: from a shard on, as far as about
+  /// `bytesMax` go.
+  ///
+  /// A shard that was divided since it was written is left to the next run, which writes it whole.
+  ///
+  /// - Returns: the shard to go on with, `Shard.count` at the end; nil where the disk is full.
+  mutating func moveOldBlocks(
+    from first: Int, bytesMax: Int
+  ) throws(CheckpointStoreError) -> Int? {
+    var sealer = CheckpointSealer(keyring: keyring)
+    var shard = first
+    var bytesLeft = bytesMax
+    do throws(CheckpointStoreError) {
+      try store.begin()
+      while shard < Shard.count, bytesLeft > 0 {
+        let isWhole = try takeOldBlocks(of: shard, &bytesLeft)
+        try writeDirty(&sealer)
+        if isWhole { shard += 1 }
+      }
+      try endTransaction()
+      return shard
+    } catch {
+      markAgain()
+      try store.rollback()
+      if error == .outOfSpace { return nil }
+      throw error
+    }
+  }
+
+  /// Takes the blocks of a shard that an older key seals, as far as the bytes go.
+  ///
+  /// - Returns: whether these are all.
+  private mutating func takeOldBlocks(
+    of shard: Int, _ bytesLeft: inout Int
+  ) throws(CheckpointStoreError) -> Bool {
+    dirty.removeAll(keepingCapacity: true)
+    dirtyShard = shard
+    dirtyBits = database.shards.withLock(shard) { $0.shard.blockBits }
+    let (bits, current) = (UInt8(dirtyBits), keyring.currentKeyID)
+    var isWhole = true
+    var old: [UInt32] = []
+    try store.forEachHead(
+      CheckpointBlock.ids(ofShard: shard), bytes: CheckpointBlock.keyedBytes
+    ) { id, byteCount, head in
+      guard let keyID = CheckpointBlock.keyID(ofHead: head), keyID != current,
+        CheckpointBlock.blockBits(ofHead: head) == bits
+      else { return true }
+      guard bytesLeft > 0 else {
+        isWhole = false
+        return false
+      }
+      bytesLeft -= byteCount
+      old.append(CheckpointBlock.block(ofID: id))
+      return true
+    }
+    dirty = old
+    return isWhole
+  }
+
+  /// Counts which keys seal the blocks of the file.
+  func countBlocks(into use: inout KeyUse) throws(CheckpointStoreError) {
+    var counted = use
+    try store.forEachHead(CheckpointBlock.allIDs, bytes: CheckpointBlock.keyedBytes) {
+      counted.countBlock($2)
+      return true
+    }
+    use = counted
   }
 
   /// Closes the file so that nothing but itself stays on the disk.

@@ -39,6 +39,9 @@ final class CommitLog: Sendable {
   private let crowded = Atomic<Bool>(false)
   private let closing = Atomic<Bool>(false)
   private let emptied = Atomic<Bool>(false)
+  private let nextKeyring = Locked<Keyring?>(nil)
+  private let hasKeyring = Atomic<Bool>(false)
+  private let writtenKey = Atomic<UInt32>(0)
   private let thread = Waiter()
   private let gates: [LoopGate]
   /// Where batches go whose writes the peers are to have; nil where there are none.
@@ -140,6 +143,16 @@ final class CommitLog: Sendable {
     thread.notify()
   }
 
+  /// Hands the log thread a keyring, which is durable: new segments are sealed with its newest key.
+  func use(_ keyring: Keyring) {
+    nextKeyring.withLock { $0 = keyring }
+    hasKeyring.store(true, ordering: .releasing)
+    thread.notify()
+  }
+
+  /// The data key of whatever the log writes from now on.
+  var keyInUse: UInt32 { writtenKey.load(ordering: .acquiring) }
+
   /// Ends the log thread once everything is written. With `deleteAll` a committed checkpoint holds
   /// every entry, and no segment stays.
   func close(deleteAll: Bool) {
@@ -160,6 +173,16 @@ final class CommitLog: Sendable {
     let position = recyclable.exchange(0, ordering: .acquiring)
     return position == 0 ? nil : position
   }
+
+  func takeKeyring() -> Keyring? {
+    guard hasKeyring.exchange(false, ordering: .acquiring) else { return nil }
+    return nextKeyring.withLock { keyring in
+      defer { keyring = nil }
+      return keyring
+    }
+  }
+
+  func report(keyID: UInt32) { writtenKey.store(keyID, ordering: .releasing) }
 
   func report(segmentBytes: Int, isCrowded: Bool) {
     segments.store(segmentBytes, ordering: .relaxed)
@@ -183,11 +206,15 @@ final class CommitLog: Sendable {
   }
 
   /// Says how many bytes the disk has reserved beyond everything taken so far.
-  func admit(bytes: Int, diskIsLow: Bool) {
-    batch.withLock { batch in
-      batch.budget = bytes - batch.entries.count - batch.count * LogWriter<FileDisk>.frameOverhead
-    }
+  ///
+  /// - Returns: false where more than that was admitted before.
+  @discardableResult
+  func admit(bytes: Int, diskIsLow: Bool) -> Bool {
     isLow.store(diskIsLow, ordering: .relaxed)
+    return batch.withLock { batch in
+      batch.budget = bytes - batch.entries.count - batch.count * LogWriter<FileDisk>.frameOverhead
+      return batch.budget >= 0
+    }
   }
 
   /// Everything up to `position` may be told of: wakes the loops that wait for it.

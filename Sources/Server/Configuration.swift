@@ -37,6 +37,9 @@ public struct Configuration: Sendable {
   public var crossOrigin = CrossOrigin.any
   public var logLevel = "info"
   public var encryptionKeyFile: String?
+  /// For who looks for a fault of the program: what is in memory, keys too, may be written to a core
+  /// file and looked at by a debugger.
+  public var allowsCoreDumps = false
   public var loopCount: Int?
   public var limits = Limits()
 
@@ -51,13 +54,14 @@ public struct Configuration: Sendable {
     "JWT_SECRET", "CLUSTER_SECRET", "ADMIN_PASSWORD", "SNAP_LIMIT", "DYNA_MODE", "DYNA_CERT_DIR",
     "DYNA_CLIENT_CERT", "DYNA_DATA_DIR",
     "DYNA_ADVERTISE", "DYNA_REPLICAS", "DYNA_DURABILITY", "DYNA_READ", "DYNA_LOG", "DYNA_CORS",
-    "DYNA_ENCRYPTION_KEY_FILE", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS", "DYNA_LIMIT_KEY_BYTES",
+    "DYNA_ENCRYPTION_KEY_FILE", "DYNA_CORE_DUMPS", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS",
+    "DYNA_LIMIT_KEY_BYTES",
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
     "DYNA_LIMIT_HEAD_BYTES", "DYNA_LIMIT_HEADER_FIELDS", "DYNA_LIMIT_JSON_DEPTH",
     "DYNA_LIMIT_HEAD_SECONDS", "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
   ]
 
-  static func flag(for name: String) -> String {
+  public static func flag(for name: String) -> String {
     var rest = Substring(name)
     if rest.hasPrefix("DYNA_") { rest = rest.dropFirst(5) }
     return "--" + rest.lowercased().split(separator: "_").joined(separator: "-")
@@ -120,12 +124,15 @@ public struct Configuration: Sendable {
   ///   - words: the command line after the verb: `<LISTEN_ADDRESS> [JOIN_ADDRESS] [--flag value …]`.
   ///   - environment: looks up one variable of the process.
   ///   - file: the settings of a `.env` file, empty where there is none.
+  ///   - secrets: looks up a secret that was taken out of flags and environment before.
   /// - Throws: `Mistake`, whose message is one line.
   public static func read(
-    _ words: [String], environment: @escaping (String) -> String?, file: [String: String]
+    _ words: [String], environment: @escaping (String) -> String?, file: [String: String],
+    secrets: @escaping (String) -> [UInt8]? = { _ in nil }
   ) throws(Mistake) -> Configuration {
     let (positional, flags) = try arguments(words)
-    let settings = Settings(flags: flags, file: file, environment: environment)
+    let settings = Settings(
+      flags: flags, file: file, environment: environment, secrets: secrets)
 
     guard let listen = positional.first, positional.count <= 2 else {
       throw Mistake(
@@ -134,14 +141,14 @@ public struct Configuration: Sendable {
     guard let (host, port) = splitAddress(listen) else {
       throw Mistake("LISTEN_ADDRESS \(listen) is not host:port, as in 127.0.0.1:6660 or [::1]:6660")
     }
-    guard let secret = settings.text("JWT_SECRET") else {
+    guard let secret = settings.secret("JWT_SECRET") else {
       throw Mistake("JWT_SECRET is not set: it signs the tokens, give it a long random text")
     }
     var configuration = Configuration(
-      host: host, port: port, tokenSecret: Array(secret.utf8), dataDirectory: "./data/\(port)")
-    configuration.clusterSecrets = Self.secrets(settings.text("CLUSTER_SECRET") ?? "")
+      host: host, port: port, tokenSecret: secret, dataDirectory: "./data/\(port)")
+    configuration.clusterSecrets = Self.secrets(settings.secret("CLUSTER_SECRET") ?? [])
     configuration.advertise = settings.text("DYNA_ADVERTISE")
-    configuration.adminPassword = settings.text("ADMIN_PASSWORD").map { Array($0.utf8) }
+    configuration.adminPassword = settings.secret("ADMIN_PASSWORD")
     configuration.encryptionKeyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
     if let directory = settings.text("DYNA_DATA_DIR") { configuration.dataDirectory = directory }
 
@@ -161,6 +168,11 @@ public struct Configuration: Sendable {
     configuration.durability =
       try settings.choice("DYNA_DURABILITY", "sync, interval or os") ?? .sync
     configuration.readAccess = try settings.choice("DYNA_READ", "public or owner") ?? .public
+    switch settings.text("DYNA_CORE_DUMPS") ?? "off" {
+    case "on": configuration.allowsCoreDumps = true
+    case "off": break
+    case let other: throw Mistake("DYNA_CORE_DUMPS is \(other); it can be on or off")
+    }
     configuration.logLevel = settings.text("DYNA_LOG") ?? "info"
     guard ["error", "warn", "info", "debug"].contains(configuration.logLevel) else {
       throw Mistake("DYNA_LOG is \(configuration.logLevel); it can be error, warn, info or debug")
@@ -197,9 +209,9 @@ public struct Configuration: Sendable {
   }
 
   /// The secrets of a list `new,old`. A secret holds no comma; blanks around one do not count.
-  private static func secrets(_ text: String) -> [[UInt8]] {
-    text.split(separator: ",").map { secret in
-      var bytes = Array(secret.utf8)[...]
+  private static func secrets(_ text: [UInt8]) -> [[UInt8]] {
+    text.split(separator: 0x2c).map { secret in
+      var bytes = secret
       while bytes.first == 0x20 { bytes.removeFirst() }
       while bytes.last == 0x20 { bytes.removeLast() }
       return Array(bytes)
@@ -262,6 +274,12 @@ struct Settings {
   let flags: [String: String]
   let file: [String: String]
   let environment: (String) -> String?
+  var secrets: (String) -> [UInt8]? = { _ in nil }
+
+  func secret(_ name: String) -> [UInt8]? {
+    if let secret = secrets(name), !secret.isEmpty { return secret }
+    return text(name).map { Array($0.utf8) }
+  }
 
   func text(_ name: String) -> String? {
     for value in [flags[name], environment(name), file[name]] {

@@ -56,6 +56,8 @@ struct Connection: ~Copyable {
   var input = ByteBuffer()
   /// Bytes owed to the client.
   var output = ByteBuffer()
+  /// How many of them the loop has counted.
+  var bytesCounted = 0
   var body: BodyInProgress?
   var listing: Listing?
   var stream: Stream?

@@ -109,17 +109,19 @@ struct DataLoop: ~Copyable {
   var now = SystemClock.monotonic()
   var date: DateLine
   var nextGeneration: UInt32 = 1
+  /// A request held a password: its bytes are overwritten when they are done with.
+  var readsSecret = false
   /// This turn appended to the log.
   var hasAppended = false
   /// Bytes of bodies that are not complete.
   var bodyBytesInFlight = 0
+  /// Bytes of answers that clients have not taken yet.
+  var bytesOwed = 0
   /// No descriptors were left: the listener rests until then.
   var acceptsAgainAt: Instant?
   var drainsUntil: Instant?
 
   static let readBytes = 64 << 10
-  /// For what completes a request that came in pieces.
-  static let furtherReadBytes = 16 << 10
   static let anyOriginField: StaticString = "Access-Control-Allow-Origin: *\r\n"
   static let listenerToken = UInt64.max
   static let wakeupToken = UInt64.max - 1
@@ -141,7 +143,8 @@ struct DataLoop: ~Copyable {
     httpLimits.headerFieldsMax = limits.headerFieldsMax
     httpLimits.bodyBytesMax = limits.bodyBytesMax
     self.httpLimits = httpLimits
-    verifier = TokenVerifier(secret: node.configuration.tokenSecret)
+    verifier = TokenVerifier(
+      secret: node.configuration.tokenSecret, subjectBytesMax: limits.nameBytesMax)
     readsArePublic = node.configuration.readAccess == .public
     let crossOrigin = node.configuration.crossOrigin
     headsAreUniform = crossOrigin == .any || crossOrigin == .off
@@ -349,6 +352,7 @@ struct DataLoop: ~Copyable {
     if connections[slot].session != nil { _ = connections[slot].endSealed() }
     let connection = connections.remove(slot)
     deadlines.clear(slot)
+    bytesOwed -= connection.bytesCounted
     if let stream = connection.stream { forget(stream) }
     if let body = connection.body { bodyBytesInFlight -= body.bytes.count }
     Socket.close(connection.descriptor)

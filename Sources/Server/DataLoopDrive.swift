@@ -50,7 +50,7 @@ extension DataLoop {
     var buffer = ByteBuffer()
     let continues = !connections[slot].input.isEmpty
     if continues { swap(&buffer, &connections[slot].input) } else { swap(&buffer, &scratch) }
-    let room = continues ? Self.furtherReadBytes : Self.readBytes
+    let room = continues ? 16 << 10 : Self.readBytes
     let result = connections[slot].read(into: &buffer, minimum: room)
     let goesOn = use(result, of: slot, &buffer, continues: continues)
     if !continues {
@@ -96,7 +96,12 @@ extension DataLoop {
   private mutating func settleInput(
     _ slot: Int, _ buffer: inout ByteBuffer, used: Int, isScratch: Bool
   ) {
-    buffer.consume(used)
+    if readsSecret {
+      readsSecret = false
+      buffer.erase(used)
+    } else {
+      buffer.consume(used)
+    }
     if isScratch {
       if !buffer.isEmpty { connections[slot].input.append(buffer.span) }
       return
@@ -163,7 +168,7 @@ extension DataLoop {
 
   private func mayAnswer(_ slot: Int) -> Bool {
     connections[slot].phase == .open && !connections[slot].closesAfterOutput
-      && output.count < Limits.outputBytesMax
+      && output.count < (owesTooMuch ? Limits.shortAnswerBytes : Limits.outputBytesMax)
   }
 
   /// A head is complete: dispatches the request if its body is too, else begins to collect the body.
@@ -222,6 +227,7 @@ extension DataLoop {
       dropBody(slot)
       let head = body.head
       dispatch(slot, body.request, head: head.span, body: body.bytes.span)
+      if readsSecret { body.bytes.erase() }
     }
     return used
   }
@@ -268,6 +274,7 @@ extension DataLoop {
     if position > database.log.committed || !outputAcks.isEmpty {
       keepAcknowledgementWaits(slot)
       connections[slot].output.append(answers.span)
+      countOwed(slot)
       connections[slot].heldFor = position
       connections[slot].heldSince = now
       connections[slot].heldRequests = requests
@@ -278,6 +285,7 @@ extension DataLoop {
     }
     answersOfTurn += UInt64(requests)
     guard answers.isEmpty || send(answers.span, to: slot) else { return false }
+    countOwed(slot)
     restIdle(slot)
     return true
   }
@@ -348,13 +356,16 @@ extension DataLoop {
       case .bytes:
         connections[slot].stream?.noteProgress()
         restIdle(slot)
-      case .wouldBlock: return false
+      case .wouldBlock:
+        countOwed(slot)
+        return false
       case .failed:
         close(slot)
         return false
       }
     }
     connections[slot].output.release()
+    countOwed(slot)
     if connections[slot].session != nil, !flushSealed(slot) { return false }
     if connections[slot].closesAfterOutput {
       closeInOrder(slot)
@@ -362,6 +373,17 @@ extension DataLoop {
     }
     return true
   }
+
+  /// Keeps the sum of what clients are owed: to be called where a connection's output has changed.
+  private mutating func countOwed(_ slot: Int) {
+    let difference = connections[slot].output.count - connections[slot].bytesCounted
+    guard difference != 0 else { return }
+    connections[slot].bytesCounted += difference
+    bytesOwed += difference
+  }
+
+  /// Clients that ask for long values and read nothing must not fill the memory.
+  var owesTooMuch: Bool { bytesOwed >= limits.answersOwedBytesMax }
 
   /// Closes so that the client can read the last answer, whatever it still has under way.
   private mutating func closeInOrder(_ slot: Int) {

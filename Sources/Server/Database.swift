@@ -67,7 +67,7 @@ final class Database: Sendable {
 
   // MARK: Reading
 
-  /// Shows the record of a key, tombstones included, and the log position that the answer waits for.
+  /// Shows a key's record, tombstones included, and the log position that the answer waits for.
   @inline(__always)
   func read<Result>(
     _ place: Place, key: Span<UInt8>, _ body: (RecordView?, _ lsn: UInt64) -> Result
@@ -278,7 +278,7 @@ final class Database: Sendable {
     }
   }
 
-  /// A commit may have overtaken an event on its way into the gate: then nobody would wake the loop.
+  /// A commit may have overtaken an event on its way into the gate: nobody would wake the loop.
   private func wakeWatchers(_ receipt: WriteReceipt) -> WriteReceipt {
     if log.committed >= receipt.lsn { for gate in gates { gate.wakeIfWaiting() } }
     return receipt

@@ -78,6 +78,13 @@ final class Listing {
     _ table: Table, _ enough: Int, _ output: inout ByteBuffer, _ database: Database
   ) {
     begin(0x7b, &output)
+    if !appendBatch(table, enough, &output, database) { end(0x7d, &output) }
+  }
+
+  /// Appends the next entries of a table; false where there are no more behind them.
+  private func appendBatch(
+    _ table: Table, _ enough: Int, _ output: inout ByteBuffer, _ database: Database
+  ) -> Bool {
     var batch = KeyBatch()
     let more = fetch(table, into: &batch)
     var cursor = 0
@@ -86,10 +93,10 @@ final class Listing {
       if output.count >= enough {
         // The rest of the batch is fetched again: values are long where this happens.
         lastKey = [UInt8](copying: key)
-        return
+        return true
       }
     }
-    if !more { end(0x7d, &output) }
+    return more
   }
 
   private func appendChosen(
@@ -128,17 +135,7 @@ final class Listing {
       output.append(":{")
       hasEntries = false
     }
-    var batch = KeyBatch()
-    let more = fetch(table, into: &batch)
-    var cursor = 0
-    while let key = batch.next(&cursor) {
-      appendEntry(table, key, &output, database)
-      if output.count >= enough {
-        lastKey = [UInt8](copying: key)
-        return
-      }
-    }
-    guard !more else { return }
+    if appendBatch(table, enough, &output, database) { return }
     output.append(0x7d)
     lastKey = nil
     needsName = true

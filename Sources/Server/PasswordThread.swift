@@ -18,7 +18,8 @@ struct PasswordJob: Sendable {
   let token: UInt64
   let style: ReplyStyle
   let purpose: Purpose
-  var secret: [UInt8]
+  /// Wiped when the last holder of the job lets go of it.
+  let secret: Secret
   let address: InternetAddress
 }
 
@@ -108,9 +109,8 @@ struct PasswordThread: ~Copyable {
   }
 
   mutating func run() {
-    while var job = queue.next() {
+    while let job = queue.next() {
       let verdict = judge(job)
-      SecretBytes.wipe(&job.secret)
       gates[job.loop].mailbox.post(
         .passwordDone(PasswordOutcome(token: job.token, style: job.style, verdict: verdict)))
     }
@@ -148,7 +148,7 @@ struct PasswordThread: ~Copyable {
   }
 
   private func user(
-    _ name: [UInt8], _ secret: [UInt8], mustBeNew: Bool
+    _ name: [UInt8], _ secret: Secret, mustBeNew: Bool
   ) -> PasswordOutcome.Verdict {
     let users = database.tables.users
     let tableName = users.name
@@ -188,7 +188,7 @@ struct PasswordThread: ~Copyable {
     }
   }
 
-  private func admin(_ name: [UInt8], _ secret: [UInt8]) -> PasswordOutcome.Verdict {
+  private func admin(_ name: [UInt8], _ secret: Secret) -> PasswordOutcome.Verdict {
     guard let adminPassword, ConstantTime.equal(adminPassword.span, secret.span) else {
       return .wrong
     }

@@ -60,7 +60,6 @@ extension DataLoop {
     else { return false }
     let index = ahead.count
     ahead.count += 1
-    connections[slot].mayRead = true
     let result = connections[slot].read(
       into: &ahead.buffers[index], minimum: DataLoop.readBytes)
     var hash: UInt64?

@@ -102,7 +102,7 @@ extension DataLoop {
   mutating func closeIfAsked(_ slot: Int, _ style: ReplyStyle) {
     guard !style.keepAlive else { return }
     connections[slot].closesAfterOutput = true
-    // What a client pipelined behind its last request is not answered, but must not reset the close.
+    // What a client pipelined behind its last request is not answered, and must not reset it.
     connections[slot].lingersAfterOutput = true
   }
 

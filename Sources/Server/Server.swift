@@ -3,6 +3,7 @@
 import Auth
 import Bytes
 import Cluster
+import Crypto
 import Durability
 public import Platform
 import Store
@@ -30,14 +31,8 @@ public enum Server {
     let started = SystemClock.monotonic()
     let logger = Logger(level: LogLevel(configuration.logLevel) ?? .info)
     let descriptors = Machine.raiseDescriptorLimit().soft
-    if configuration.tokenSecret.count < 16 {
-      logger.warn("JWT_SECRET is shorter than 16 bytes: whoever guesses it can be any user")
-    }
 
     let door = try openDoor(configuration)
-    if configuration.clusterSecrets.contains(where: { $0.count < 16 }) {
-      logger.warn("CLUSTER_SECRET is shorter than 16 bytes: whoever guesses it can be a node")
-    }
     let stop = StopRequest()
     let signals: Thread.Handle
     do throws(SystemError) {
@@ -116,31 +111,73 @@ public enum Server {
         requiresClientCertificate: configuration.clientCertificate == .required)
     } catch {
       throw StartError(
-        message: "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
+        message:
+          "DYNA_MODE=https: \(error); cert.sh makes certificates, DYNA_CERT_DIR says where they are",
         code: .cannotStart)
     }
   }
 
+  /// Says what can be started with, and is unwise. Only of a node that does start: one that does not
+  /// has one line to say.
+  private static func warn(
+    _ configuration: Configuration, _ storage: borrowing Storage, _ logger: Logger
+  ) {
+    if configuration.tokenSecret.count < secretBytesMin {
+      logger.warn(
+        "JWT_SECRET is shorter than 16 bytes: who has one token can try out secrets until one fits, and then be any user, the admin too"
+      )
+    }
+    if configuration.clusterSecrets.contains(where: { $0.count < secretBytesMin }) {
+      logger.warn(
+        "CLUSTER_SECRET is shorter than 16 bytes: who sees one message between nodes can try out secrets until one fits, and then be a node"
+      )
+    }
+    if let path = configuration.encryptionKeyFile, Machine.isOpenToAll(path) {
+      logger.warn(
+        "every user of this machine can read the encryption key: take the right away with chmod 600",
+        LogField("file", path))
+    }
+    switch storage.access {
+    case .closed: break
+    case .tightened:
+      logger.info(
+        "the data directory was open to others, and is closed now",
+        LogField("data", storage.directory))
+    case .open(let mode):
+      logger.warn(
+        "the data directory is open to others and belongs to another user: close it with chmod 700",
+        LogField("data", storage.directory), LogField("mode", String(mode, radix: 8)))
+    }
+  }
+
+  private static let secretBytesMin = 16
+
   /// The key-encryption key: of the file, else the embedded one.
+  ///
+  /// - Parameter name: what an error calls the file's setting.
   static func readKey(
-    file: String?, embedded: [UInt8]?
-  ) throws(StorageError) -> [UInt8] {
+    file: String?, embedded: [UInt8]?, name: String = "DYNA_ENCRYPTION_KEY_FILE"
+  ) throws(StorageError) -> Secret {
     guard let path = file else {
-      if let embedded { return embedded }
+      if var embedded { return Secret(taking: &embedded) }
       throw StorageError(
         message:
-          "this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random bytes, or run encryption.sh and build again",
+          """
+          this binary has no encryption key: set DYNA_ENCRYPTION_KEY_FILE to a file of 32 random \
+          bytes, or run encryption.sh and build again
+          """,
         code: .cannotStart)
     }
     do throws(FileError) {
-      let key = try Machine.readWholeFile(path, limit: 4_096)
-      if key.count == keyBytes { return key }
+      var key = try Machine.readWholeFile(path, limit: 4_096)
+      if key.count == keyBytes { return Secret(taking: &key) }
+      SecretBytes.wipe(&key)
     } catch {
-      throw StorageError(message: "DYNA_ENCRYPTION_KEY_FILE: \(error)", code: .cannotStart)
+      throw StorageError(message: "\(name): \(error)", code: .cannotStart)
     }
     throw StorageError(
       message:
-        "DYNA_ENCRYPTION_KEY_FILE: \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
+        "\(name): \(path) is not a key of \(keyBytes) bytes, as encryption.sh makes one",
       code: .cannotStart)
   }
 
@@ -186,6 +223,7 @@ public enum Server {
       node, storage, recovered, checkpointer, position: report.checkpointPosition, snapshots,
       &ports, stop)
     node.door?.report("certificate", to: logger)
+    warn(configuration, storage, logger)
     logger.info(
       "listening", LogField("version", version), LogField("address", ports.boundAddress),
       LogField("mode", configuration.mode.rawValue),
@@ -232,6 +270,9 @@ public enum Server {
       CheckpointThread(
         gate: gate, database: node.database, checkpointer: checkpointer, position: position,
         snapshots: snapshots, reserve: Reserve(disk: storage.disk),
+        keys: KeyRotation(
+          disk: storage.disk, snapshotDisk: snapshots.disk, keyring: storage.keyring,
+          keyEncryptionKey: storage.keyEncryptionKey),
         snapshotMinutes: configuration.snapshotMinutes, logger: node.logger))
     let passwords = Handover(
       PasswordThread(

@@ -1,6 +1,7 @@
 // dynaswift snapshot now|list|verify|restore
 
 import Bytes
+import Crypto
 import Durability
 public import Platform
 import Store
@@ -43,8 +44,10 @@ public struct SnapshotCommand {
       case ("restore", 3): verb = .restore(file: positional[1], directory: positional[2])
       default:
         throw Configuration.Mistake(
-          "usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> [--data-dir <DIRECTORY>]"
-        )
+          """
+          usage: dynaswift snapshot now | list | verify <FILE> | restore <FILE> <NEW DIRECTORY> \
+          [--data-dir <DIRECTORY>]
+          """)
       }
       dataDirectory = settings.text("DYNA_DATA_DIR") ?? "./data/6660"
       keyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
@@ -155,8 +158,8 @@ public struct SnapshotCommand {
     var reader = try reader(file)
     do throws(SnapshotError) {
       let summary = try reader.verify()
-      return
-        "\(file): \(summary.records) records, \(summary.valueBytes) bytes of values, whole and genuine"
+      let size = "\(summary.records) records, \(summary.valueBytes) bytes of values"
+      return "\(file): \(size), whole and genuine"
     } catch {
       throw StorageError(message: "\(error)", code: .damagedData)
     }
@@ -164,7 +167,7 @@ public struct SnapshotCommand {
 
   // MARK: restore
 
-  /// Fills a new data directory. Its records keep their versions and stamps; the cluster is a new one.
+  /// Fills a new data directory. Its records keep versions and stamps; the cluster is a new one.
   private func restore(_ file: String, to directory: String) throws(StorageError) -> String {
     if let found = try? FileDisk(path: directory).names(), !found.isEmpty {
       throw StorageError(
@@ -227,14 +230,17 @@ public struct SnapshotCommand {
     let folder = slash == full.startIndex ? "/" : String(full[..<slash])
     let name = String(full[full.index(after: slash)...])
     do {
+      let key = try key()
+      // What was made before the data keys were wrapped anew opens with the keys of the directory.
+      let keyring = try? FileDisk(path: dataDirectory).keyring(key)
       return try SnapshotReader(
-        disk: FileDisk(path: folder), name: name, keyEncryptionKey: try key())
+        disk: FileDisk(path: folder), name: name, keyEncryptionKey: key.span, keyring: keyring)
     } catch {
       throw StorageError(message: "\(file): \(error)", code: .cannotStart)
     }
   }
 
-  private func key() throws(StorageError) -> [UInt8] {
+  private func key() throws(StorageError) -> Secret {
     try Server.readKey(file: keyFile, embedded: embeddedKey)
   }
 
@@ -247,5 +253,12 @@ public struct SnapshotCommand {
       limits: Limits())
     _ = try storage.load(into: database, from: try storage.openCheckpoint())
     return database
+  }
+}
+
+extension FileDisk {
+  /// The keyring of the directory, where it has one that the key opens.
+  fileprivate func keyring(_ key: Secret) -> Keyring? {
+    (try? Keyring.read(self, keyEncryptionKey: key.span)) ?? nil
   }
 }

@@ -1,6 +1,7 @@
 // The data directory: opened, read back into memory, and what the threads of the disk work with.
 
 import Bytes
+import Crypto
 import Durability
 import Platform
 import Store
@@ -28,6 +29,9 @@ struct Storage: ~Copyable {
   let disk: FileDisk
   let identity: NodeIdentity
   let keyring: Keyring
+  let keyEncryptionKey: Secret
+  /// Who else may use the directory.
+  let access: DirectoryAccess
   private let lock: DirectoryLock
 
   /// Opens the directory, making it where there is none.
@@ -35,15 +39,18 @@ struct Storage: ~Copyable {
   /// - Parameter findCluster: asked, for as long as it takes, where the directory belongs to no
   ///   cluster yet; nil begins a new one.
   static func open(
-    _ directory: String, keyEncryptionKey: [UInt8],
+    _ directory: String, keyEncryptionKey: Secret,
     findCluster: () throws(StorageError) -> UInt64? = { () throws(StorageError) in nil }
   ) throws(StorageError) -> Storage {
     do {
       try Machine.makeDirectories(directory)
       let lock = try DirectoryLock(directory: directory)
       let disk = try FileDisk(path: directory)
+      let access = try disk.tighten()
       Reserve(disk: disk).release()
-      let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
+      let keyring = try Keyring.open(
+        disk, keyEncryptionKey: keyEncryptionKey.span,
+        milliseconds: SystemClock.wallMilliseconds())
       var cluster: UInt64?
       if !(try disk.names().contains(NodeIdentity.fileName)) {
         cluster = try findCluster()
@@ -51,7 +58,8 @@ struct Storage: ~Copyable {
       }
       let identity = try NodeIdentity.open(disk, cluster: cluster)
       return Storage(
-        directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
+        directory: directory, disk: disk, identity: identity, keyring: keyring,
+        keyEncryptionKey: keyEncryptionKey, access: access, lock: lock)
     } catch let error as StorageError {
       throw StorageError(message: "\(directory): \(error.message)", code: error.code)
     } catch {
@@ -61,12 +69,14 @@ struct Storage: ~Copyable {
 
   private init(
     directory: String, disk: FileDisk, identity: NodeIdentity, keyring: Keyring,
-    lock: consuming DirectoryLock
+    keyEncryptionKey: Secret, access: DirectoryAccess, lock: consuming DirectoryLock
   ) {
     self.directory = directory
     self.disk = disk
     self.identity = identity
     self.keyring = keyring
+    self.keyEncryptionKey = keyEncryptionKey
+    self.access = access
     self.lock = lock
   }
 
@@ -80,7 +90,10 @@ struct Storage: ~Copyable {
     guard !hasLog, stored == nil || stored == position.copied() else {
       throw StorageError(
         message:
-          "\(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, or a snapshot into a new directory",
+          """
+          \(NodeIdentity.fileName) is missing, but the directory has data; restore it from a copy, \
+          or a snapshot into a new directory
+          """,
         code: .damagedData)
     }
     try checkpoint.begin()
@@ -98,7 +111,10 @@ struct Storage: ~Copyable {
     }
     throw StorageError(
       message:
-        "\(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a copy, or a snapshot into a new directory",
+        """
+        \(directory)\(Self.fileName) is missing or empty, but this directory had one; restore a \
+        copy, or a snapshot into a new directory
+        """,
       code: .damagedData)
   }
 
@@ -140,29 +156,35 @@ struct Storage: ~Copyable {
   ) throws(StorageError) -> UInt64 {
     var opener = CheckpointOpener(keyring: keyring)
     var entries = ByteBuffer()
-    var failure: CheckpointError?
+    var failure: String?
     let applied: [UInt8]
     do throws(CheckpointStoreError) {
       try checkpoint.forEachBlock { id, row in
         entries.clear()
         do throws(CheckpointError) {
           let bits = try opener.open(row, id: id, into: &entries)
-          loader.restoreBlock(
+          let isPlaced = loader.restoreBlock(
             entries.span, shard: CheckpointBlock.shard(ofID: id), blockBits: Int(bits))
-          return true
+          if !isPlaced { failure = Self.misplaced }
         } catch {
-          failure = error
-          return false
+          failure = "\(error)"
         }
+        return failure == nil
       }
       applied = try checkpoint.meta(Checkpointer.appliedKey) ?? []
     } catch {
       throw Self.explain(error)
     }
-    if let failure { throw StorageError(message: "\(failure)", code: .damagedData) }
+    if let failure { throw StorageError(message: failure, code: .damagedData) }
     var reader = ByteReader(applied.span)
     return reader.readUInt64() ?? 0
   }
+
+  private static let misplaced =
+    """
+    storage.db: its records do not lie where the cluster of node.json has them: both files belong \
+    together; restore both from one copy, or a snapshot into a new directory
+    """
 
   static func explain(_ error: CheckpointStoreError) -> StorageError {
     switch error {
@@ -200,18 +222,31 @@ struct Loader {
     originID = database.origins.ownID
   }
 
-  mutating func restoreBlock(_ entries: Span<UInt8>, shard: Int, blockBits: Int) {
+  /// Takes the entries of one row of the checkpoint.
+  ///
+  /// - Returns: false, with the rest left out, where one of them belongs to another shard: the row
+  ///   was written under another cluster's number, and the file would keep it for ever.
+  mutating func restoreBlock(_ entries: Span<UInt8>, shard: Int, blockBits: Int) -> Bool {
     database.shards.withLock(shard) { $0.shard.restoreBlockBits(blockBits) }
     var reader = LogEntryReader(entries)
-    while let entry = reader.next() { restore(entry, fromLog: false) }
+    while let entry = reader.next() {
+      if let found = restore(entry, fromLog: false), found != shard { return false }
+    }
+    return true
   }
 
-  mutating func restore(_ entry: LogEntryView, fromLog: Bool) {
+  /// - Returns: the shard that the entry's record belongs to; nil for an entry without one.
+  @discardableResult
+  mutating func restore(_ entry: LogEntryView, fromLog: Bool) -> Int? {
     switch entry.kind {
-    case .clockCeiling: return database.raiseClock(to: entry.hybridTime)
+    case .clockCeiling:
+      database.raiseClock(to: entry.hybridTime)
+      return nil
     case .clock:
-      guard let (shard, clock) = entry.shardClock else { return }
-      return database.shards.withLock(shard) { $0.shard.clock.merge(clock) }
+      if let (shard, clock) = entry.shardClock {
+        database.shards.withLock(shard) { $0.shard.clock.merge(clock) }
+      }
+      return nil
     case .put, .tombstone: break
     }
     name(entry)
@@ -228,6 +263,7 @@ struct Loader {
     } else if applied.ceasedLive {
       table.keys.withLock { _ = $0.remove(entry.key) }
     }
+    return place.shard
   }
 
   /// Finds the numbers of the entry's names. More names than a node may know cannot be on its disk.

@@ -1,4 +1,5 @@
 import Bytes
+import JSON
 
 /// Writes of the lines of a file: KEY, a tab, the JSON of the value, LF.
 ///
@@ -31,7 +32,7 @@ struct LineWrites: RequestSource, ~Copyable {
         malformed.add { "\(name(of: start)): no tab between a key and a value" }
         continue
       }
-      guard JSONExtent.isOneValue(bytes.span.extracting(record.value)) else {
+      guard (try? JSONValidator.check(bytes.span.extracting(record.value))) != nil else {
         malformed.add { "\(name(of: start)): what follows the tab is not one JSON value" }
         continue
       }

@@ -35,6 +35,19 @@ struct TokenVerifierTests {
     #expect(verify(complete, at: now, secret: key)?.subject == ascii("joe"))
   }
 
+  @Test("a user's name may be as long as the verifier is told, and no longer")
+  func longSubject() {
+    for limit in [1, 128, 300] {
+      var verifier = TokenVerifier(secret: tokenSecret, subjectBytesMax: limit)
+      for (count, isAccepted) in [(limit, true), (limit + 1, false)] {
+        let name = String(repeating: "u", count: count)
+        let token = signed(plainHeader, #"{"sub":"\#(name)","exp":1700000060}"#)
+        let claims = verifier.verify(ascii(token).span, nowMilliseconds: tokenNow)
+        #expect((claims != nil) == isAccepted, "\(count) of \(limit)")
+      }
+    }
+  }
+
   @Test("a token signed with another key is refused")
   func otherKey() {
     #expect(verify(signed(plainHeader, plainClaims, secret: ascii("top secreT"))) == nil)

@@ -23,7 +23,9 @@ struct ClusterFailureTests {
     try cluster[victim].kill()
     for key in 0..<10 {
       let client = Client(others[key % 2], as: "alice")
-      let time = try seconds { #expect(try client.delete("t", "k\(key)").status == 200) }
+      var status = 0
+      let time = try seconds { status = try client.delete("t", "k\(key)").status }
+      #expect(status == 200)
       #expect(time < 2, "an unreachable peer adds less than 2 s, not \(time)")
     }
     for key in 10..<20 { try Client(others[0], as: "alice").store("t", "k\(key)", "\"new\"") }
@@ -102,16 +104,17 @@ struct ClusterFailureTests {
     try cluster[2].kill()
     let client = Client(cluster[0], as: "alice")
     for query in ["", "?ack=one", "?ack=auto"] {
+      var response: Response?
       let time = try seconds {
-        let response = try client.send("PUT", "/t/key/k\(query)", "{\"value\":1}")
-        #expect(response.status == 201 && response["X-Acks"] == "1/3", "\(response)")
+        response = try client.send("PUT", "/t/key/k\(query)", "{\"value\":1}")
       }
+      #expect(response?.status == 201 && response?["X-Acks"] == "1/3")
       #expect(time < 2, "an unreachable peer adds less than 2 s, not \(time)")
     }
     for query in ["?ack=quorum", "?ack=all"] {
       let response = try client.send("PUT", "/t/key/asked\(query)", "{\"value\":2}")
       #expect(response.status == 503 && response["X-Acks"] == "1/3", "\(response)")
-      #expect(response.text.contains("unknown"), "\(response.text)")
+      #expect(try JSONText.member("outcome", of: response.body) == "\"unknown\"")
     }
     #expect(try client.get("t", "asked").status == 200, "it is stored, and will spread")
     try cluster[1].start(samePort: true)
@@ -132,7 +135,7 @@ struct ClusterFailureTests {
         for round in 1...3 {
           journals[index].write(to: cluster[index], changes: 150)
           if round < 3 {
-            _ = eventually(within: 60) { (try? cluster[index].isAnswering) == true }
+            _ = eventually(within: 60) { cluster[index].isAnswering }
           }
         }
         return
@@ -167,10 +170,11 @@ struct ClusterFailureTests {
   @Test("five nodes, each joined through another one, come to the same records")
   func five() throws {
     let settings = ["CLUSTER_SECRET": NodeCluster.secret]
-    var nodes = [try Node(settings)]
+    var chain = [try Node(settings)]
     for _ in 0..<4 {
-      nodes.append(try Node(settings, arguments: ["127.0.0.1:\(nodes.last!.port)"]))
+      chain.append(try Node(settings, arguments: ["127.0.0.1:\(chain.last!.port)"]))
     }
+    let nodes = chain
     let cluster = try NodeCluster(of: nodes)
     try inParallel(5) { writer in
       for number in 0..<40 {
@@ -222,7 +226,5 @@ struct ClusterFailureTests {
 
 extension Node {
   /// Whether it takes requests.
-  var isAnswering: Bool {
-    get throws { try Client(self).send("GET", "/heartbeat").status == 200 }
-  }
+  var isAnswering: Bool { (try? Client(self).send("GET", "/heartbeat").status) == 200 }
 }

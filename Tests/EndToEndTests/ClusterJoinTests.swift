@@ -137,4 +137,21 @@ struct ClusterJoinTests {
     #expect(response.error?.contains("CLUSTER_SECRET") == true)
     try node.stop()
   }
+
+  @Test("a joining node receives what was there before, deletes and users too")
+  func joinLater() throws {
+    let first = try Node(["CLUSTER_SECRET": NodeCluster.secret])
+    let client = Client(first, as: "alice")
+    try client.storeAll("default", (0..<2_000).map { ("k\($0)", "{\"n\":\($0)}") })
+    for index in 0..<20 { #expect(try client.delete("default", "k\(index)").status == 200) }
+    #expect(try client.login("carol", "secret").status == 200)
+    let second = try Node(
+      ["CLUSTER_SECRET": NodeCluster.secret], arguments: ["127.0.0.1:\(first.port)"])
+    #expect(eventually(within: 60) { second.isReady })
+    #expect(try second.wholeStore() == first.wholeStore())
+    #expect(try Client(second).login("carol", "secret").status == 200)
+    #expect(try Client(second).login("carol", "other").status == 401)
+    try second.stop()
+    try first.stop()
+  }
 }

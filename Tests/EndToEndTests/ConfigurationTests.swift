@@ -63,6 +63,17 @@ struct ConfigurationTests {
     try node.stop()
   }
 
+  @Test("where names may be longer, a user with a long one can log in and write")
+  func longNames() throws {
+    let node = try Node(["DYNA_LIMIT_NAME_BYTES": "1000"])
+    let name = String(repeating: "n", count: 1000)
+    let client = Client(node, as: name)
+    #expect(try client.login(name, "secret").status == 200)
+    #expect(try client.put(name, "k", "{}").status == 201)
+    #expect(try client.get(name, "k").record().owner == ByteText(name))
+    try node.stop()
+  }
+
   @Test("a value may be made longer than 1 MiB, and JSON deeper than 128 levels")
   func raisedLimits() throws {
     let settings = [

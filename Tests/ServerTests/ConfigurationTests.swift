@@ -59,6 +59,7 @@ struct ConfigurationTests {
     ("DYNA_LOG", "debug", { $0.logLevel }),
     ("DYNA_CORS", "off", { $0.crossOrigin == .off ? "off" : "on" }),
     ("DYNA_ENCRYPTION_KEY_FILE", "/k", { $0.encryptionKeyFile ?? "" }),
+    ("DYNA_CORE_DUMPS", "on", { $0.allowsCoreDumps ? "on" : "off" }),
     ("DYNA_SNAPSHOT_MINUTES", "5", { "\($0.snapshotMinutes)" }),
     ("DYNA_LOOPS", "3", { "\($0.loopCount ?? 0)" }),
     ("DYNA_LIMIT_KEY_BYTES", "100", { "\($0.limits.keyBytesMax)" }),
@@ -73,7 +74,8 @@ struct ConfigurationTests {
     ("DYNA_LIMIT_IDLE_SECONDS", "13", { "\($0.limits.idleSeconds)" }),
   ]
 
-  @Test("every setting is heard as a flag, as a variable and in the file", arguments: settings.indices)
+  @Test(
+    "every setting is heard as a flag, as a variable and in the file", arguments: settings.indices)
   func everySetting(index: Int) throws {
     let (name, value, found) = Self.settings[index]
     let flag = Configuration.flag(for: name)
@@ -85,7 +87,9 @@ struct ConfigurationTests {
 
   @Test("the settings known to the command line are these and those of a cluster")
   func names() {
-    let cluster = ["DYNA_MODE", "DYNA_ADVERTISE", "DYNA_REPLICAS"]
+    let cluster = [
+      "DYNA_MODE", "DYNA_CERT_DIR", "DYNA_CLIENT_CERT", "DYNA_ADVERTISE", "DYNA_REPLICAS",
+    ]
     #expect(Set(Configuration.names) == Set(Self.settings.map(\.0) + cluster))
     #expect(Set(Configuration.names.map(Configuration.flag)).count == Configuration.names.count)
     #expect(Configuration.flag(for: "DYNA_DATA_DIR") == "--data-dir")
@@ -112,7 +116,7 @@ struct ConfigurationTests {
       ("SNAP_LIMIT", "99999999999999999999"), ("DYNA_SNAPSHOT_MINUTES", "0"),
       ("DYNA_LOOPS", "0"), ("DYNA_LOOPS", "257"), ("DYNA_DURABILITY", "fast"),
       ("DYNA_DURABILITY", "SYNC"), ("DYNA_READ", "all"), ("DYNA_LOG", "loud"),
-      ("DYNA_MODE", "https"), ("DYNA_MODE", "gopher"), ("DYNA_REPLICAS", "0"),
+      ("DYNA_CLIENT_CERT", "required"), ("DYNA_CLIENT_CERT", "none"), ("DYNA_MODE", "gopher"), ("DYNA_REPLICAS", "0"),
       ("DYNA_REPLICAS", "some"), ("DYNA_ADVERTISE", "a b"), ("DYNA_LIMIT_KEY_BYTES", "0"),
       ("DYNA_LIMIT_KEY_BYTES", "4096"), ("DYNA_LIMIT_NAME_BYTES", "1025"),
       ("DYNA_LIMIT_VALUE_BYTES", "1"), ("DYNA_LIMIT_VALUE_BYTES", "67108865"),
@@ -135,7 +139,12 @@ struct ConfigurationTests {
     #expect(try read(environment: ["DYNA_LIMIT_HEAD_BYTES": "8192"]).limits.headBytesMax == 8192)
     #expect(try read(environment: ["SNAP_LIMIT": "1000000"]).snapshotLimit == 1_000_000)
     for replicas in ["1", "3", "all"] { _ = try read(environment: ["DYNA_REPLICAS": replicas]) }
-    _ = try read(environment: ["DYNA_MODE": "http"])
+    #expect(try read(environment: ["DYNA_MODE": "http"]).mode == .http)
+    #expect(try read(environment: ["DYNA_MODE": "https"]).mode == .https)
+    #expect(try read(environment: ["DYNA_MODE": "https"]).certificateDirectory == "cert")
+    #expect(try read(environment: ["DYNA_CERT_DIR": "/keys"]).certificateDirectory == "/keys")
+    let both = ["DYNA_MODE": "https", "DYNA_CLIENT_CERT": "required"]
+    #expect(try read(environment: both).clientCertificate == .required)
   }
 
   @Test("a value's limit lies within that of a body, or both settings are named")

@@ -298,6 +298,7 @@ struct LoopStreamTests {
     for _ in 0..<2_000 where node.loop.connections.count > 0 { node.commit() }
     node.commit()
     #expect(node.loop.connections.count == 0 && node.loop.streams.count == 0)
+    #expect(node.loop.bytesOwed == 0)
     #expect(node.loop.bodyBytesInFlight == 0 && node.loop.deadlines.isEmpty == true)
     let waits = [
       node.loop.commits.isEmpty, node.loop.events.isEmpty, node.loop.runnable.isEmpty,
@@ -351,8 +352,10 @@ extension LoopWorld {
   fileprivate func checkInvariants() {
     var bodies = 0
     var streams = 0
+    var owed = 0
     for slot in 0..<loop.connections.slotLimit where loop.connections.contains(slot) {
       bodies += loop.connections[slot].body?.bytes.count ?? 0
+      owed += loop.connections[slot].bytesCounted
       let phase = loop.connections[slot].phase
       if let stream = loop.connections[slot].stream {
         streams += 1
@@ -361,12 +364,13 @@ extension LoopWorld {
       // Whoever is waited for has a deadline; whoever waits for the node needs none.
       switch phase {
       case .held, .waiting: break
-      case .open, .listing, .streaming, .lingering:
+      case .open, .listing, .streaming, .lingering, .handshaking:
         if loop.deadlines.kind(of: slot) == nil { Issue.record("\(phase) without a deadline") }
       }
       if phase == .held, loop.connections[slot].heldFor == 0 { Issue.record("held for nothing") }
     }
     if bodies != loop.bodyBytesInFlight { Issue.record("\(loop.bodyBytesInFlight), not \(bodies)") }
+    if owed != loop.bytesOwed { Issue.record("\(loop.bytesOwed) owed, not \(owed)") }
     if streams != loop.streams.count { Issue.record("\(loop.streams.count), not \(streams)") }
   }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import Foundation
 import Glibc
 import HTTP
@@ -192,7 +193,8 @@ extension PasswordQueue {
   /// Every job that waits.
   func takeAll() -> [PasswordJob] {
     let last = PasswordJob(
-      loop: 0, token: .max, style: ReplyStyle(), purpose: .admin, secret: [], address: .unknown)
+      loop: 0, token: .max, style: ReplyStyle(), purpose: .admin,
+      secret: Secret(copying: [UInt8]().span), address: .unknown)
     guard submit(last) else { return [] }
     var jobs: [PasswordJob] = []
     while let job = next(), job.token != .max { jobs.append(job) }

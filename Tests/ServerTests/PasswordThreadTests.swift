@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import Platform
 import Store
 import Testing
@@ -16,7 +17,8 @@ struct PasswordThreadTests {
     _ purpose: PasswordJob.Purpose, _ secret: String, address: UInt64 = 1
   ) -> PasswordJob {
     PasswordJob(
-      loop: 0, token: 7, style: ReplyStyle(), purpose: purpose, secret: utf8(secret),
+      loop: 0, token: 7, style: ReplyStyle(), purpose: purpose,
+      secret: Secret(copying: utf8(secret).span),
       address: InternetAddress(high: 0, low: address))
   }
 

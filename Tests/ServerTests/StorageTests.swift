@@ -87,6 +87,25 @@ struct StorageTests {
     #expect(refusal { try directory.start { _ in } }?.code == .damagedData)
   }
 
+  @Test("the node.json of another cluster is refused: its records would lie elsewhere")
+  func otherCluster() throws {
+    let (directory, other) = (try DataDirectory(), try DataDirectory())
+    for place in [directory, other] {
+      try place.start { node in
+        for number in 0..<20 { try node.world.put("k\(number)", "1") }
+        _ = try node.checkpointer.run()
+      }
+    }
+    let files = (directory.path + "/node.json", other.path + "/node.json")
+    let own = try Data(contentsOf: URL(fileURLWithPath: files.0))
+    let foreign = try Data(contentsOf: URL(fileURLWithPath: files.1))
+    try foreign.write(to: URL(fileURLWithPath: files.0))
+    let refused = try #require(refusal { try directory.start { _ in } })
+    #expect(refused.code == .damagedData && refused.message.contains("node.json"))
+    try own.write(to: URL(fileURLWithPath: files.0))
+    try directory.start { node in #expect(node.world.value("k7") == "1") }
+  }
+
   @Test("a file that is no database is refused")
   func noDatabase() throws {
     let directory = try DataDirectory()

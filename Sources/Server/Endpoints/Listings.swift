@@ -61,6 +61,7 @@ extension DataLoop {
 
   /// Everything but the users, for who knows the cluster's secret.
   mutating func wholeStore(_ call: borrowing Call) {
+    readsSecret = true
     let key = call.field(call.request.apiKey)
     var isKnown = false
     for secret in node.configuration.clusterSecrets {
@@ -89,6 +90,8 @@ extension DataLoop {
     var piece = ByteBuffer()
     listing.appendPiece(to: &piece, from: database)
     waitForListed()
+    let isShort = listing.isFinished && piece.count <= Limits.shortAnswerBytes
+    guard isShort || !owesTooMuch else { return tooMuchOwed(call) }
     if listing.isFinished { return reply(call.slot, call.style, piece.span) }
 
     var style = call.style

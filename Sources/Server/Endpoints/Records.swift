@@ -38,20 +38,23 @@ extension DataLoop {
   mutating func showRecord(
     _ call: borrowing Call, _ place: Place, key: Span<UInt8>, reader: OwnerID?
   ) {
+    enum Found { case shown, notOwner, nothing, tooLong }
     let (database, owners) = (database, database.owners)
-    let found = database.read(place, key: key) { record, lsn -> Bool? in
+    let found = database.read(place, key: key) { record, lsn -> Found in
       outputWaitsFor = max(outputWaitsFor, lsn)
-      guard let record, !record.isTombstone else { return nil }
-      if let reader, reader != record.owner { return false }
+      guard let record, !record.isTombstone else { return .nothing }
+      if let reader, reader != record.owner { return .notOwner }
+      guard record.value.count <= Limits.shortAnswerBytes || !owesTooMuch else { return .tooLong }
       let owner = owners.bytes(of: record.owner.rawValue)
       appendJSONHead(call.style, contentLength: RecordText.count(record, owner: owner))
       if !call.style.isHead { RecordText.append(record, owner: owner, to: &output) }
-      return true
+      return .shown
     }
     switch found {
-    case true?: closeIfAsked(call.slot, call.style)
-    case false?: notOwner(call)
-    case nil: noRecord(call)
+    case .shown: closeIfAsked(call.slot, call.style)
+    case .notOwner: notOwner(call)
+    case .nothing: noRecord(call)
+    case .tooLong: tooMuchOwed(call)
     }
   }
 
@@ -74,6 +77,10 @@ extension DataLoop {
       let range = try PutBody.value(in: call.body, depthMax: limits.jsonDepthMax).range
       let value = call.body.extracting(range)
       guard value.count <= limits.valueBytesMax else { return refused(call, .valueTooLong) }
+      // The answer has the value again.
+      guard value.count <= Limits.shortAnswerBytes || !owesTooMuch else {
+        return tooMuchOwed(call)
+      }
       guard let id = internTable(table) else { return refused(call, .tooManyNames) }
       do throws(WriteRefusal) {
         let place = database.place(id, name: table, key: key)
@@ -102,6 +109,7 @@ extension DataLoop {
           "a PATCH is a JSON object: its members replace or join those of the value")
       }
       guard let id = database.tables.find(table) else { return noRecord(call) }
+      guard !owesTooMuch else { return tooMuchOwed(call) }
       let place = database.place(id, name: table, key: key)
       var merged = ByteBuffer()
       do throws(WriteRefusal) {
@@ -193,6 +201,12 @@ extension DataLoop {
   mutating func notOwner(_ call: borrowing Call) {
     fail(
       call.slot, call.style, 401, "the record belongs to another user: only its owner may do this")
+  }
+
+  mutating func tooMuchOwed(_ call: borrowing Call) {
+    fail(
+      call.slot, call.style, 503, "too many answers wait for clients that do not read them",
+      retryAfterSeconds: 1)
   }
 
   mutating func badJSON(_ call: borrowing Call, _ error: JSONError) {

@@ -2,6 +2,7 @@
 
 import Auth
 import Bytes
+import Crypto
 import HTTP
 import JSON
 import Platform
@@ -30,17 +31,19 @@ extension DataLoop {
     guard !name.equals(AdminSession.subject) else {
       return fail(call.slot, call.style, 403, "this name is reserved: choose another")
     }
+    readsSecret = true
     do throws(JSONError) {
       let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("secret", of: body, in: call.body),
-        let secret = JSONReader.string(member, in: call.body), !secret.isEmpty
+        var secret = JSONReader.string(member, in: call.body), !secret.isEmpty
       else {
         return fail(
           call.slot, call.style, 400,
           "the body is {\"secret\":\"…\"} with a secret that is not empty")
       }
-      guard secret.count <= Limits.secretBytesMax else { return secretTooLong(call) }
+      let password = Secret(taking: &secret)
+      guard password.count <= Limits.secretBytesMax else { return secretTooLong(call) }
       let register = JSONReader.member("register", of: body, in: call.body)
       guard register == nil || register?.kind == .true || register?.kind == .false else {
         return fail(call.slot, call.style, 400, "register is true or false")
@@ -50,7 +53,7 @@ extension DataLoop {
         PasswordJob(
           loop: gate.index, token: token(call.slot), style: call.style,
           purpose: .user(name: [UInt8](copying: name), mustBeNew: register?.kind == .true),
-          secret: secret,
+          secret: password,
           address: Socket.peer(connections[call.slot].descriptor)?.address ?? .unknown))
     } catch {
       badJSON(call, error)

@@ -17,15 +17,24 @@ final class ClientWorld {
   var heard: [String] = []
   var answers: [HTTPAnswer] = []
   private var server: Int32 = -1
+  private let serverContext: TLSContext?
+  private var session: TLSSession?
+  /// How the server's side of the handshake ended.
+  private(set) var handshake = TLSHandshakeResult.wantsRead
 
-  init(_ change: (inout HTTPClientLimits) -> Void = { _ in }) throws {
+  /// - Parameter host: the name that the server must have.
+  init(
+    tls: (server: TLSContext, client: TLSContext)? = nil, host: String = "127.0.0.1",
+    _ change: (inout HTTPClientLimits) -> Void = { _ in }
+  ) throws {
     var limits = HTTPClientLimits()
     change(&limits)
     listener = try Socket.listen(host: "127.0.0.1", port: 0, backlog: 16, share: .alone)
     poller = try Poller()
+    serverContext = tls?.server
     client = try HTTPClientConnection(
-      to: try InternetAddress.resolve("127.0.0.1")[0], port: listener.port, host: "127.0.0.1",
-      limits: limits, now: now)
+      to: try InternetAddress.resolve("127.0.0.1")[0], port: listener.port, host: host,
+      tls: tls?.client, limits: limits, now: now)
     try poller.add(client.descriptor, token: 1, events: HTTPClientConnection.pollEvents)
   }
 
@@ -33,11 +42,14 @@ final class ClientWorld {
 
   /// A world whose connection is open on both sides.
   static func open(
+    tls: (server: TLSContext, client: TLSContext)? = nil,
     _ change: (inout HTTPClientLimits) -> Void = { _ in }
   ) throws -> ClientWorld {
-    let world = try ClientWorld(change)
+    let world = try ClientWorld(tls: tls, change)
     try world.accept()
-    try world.until { world.client.state == .open }
+    try world.until {
+      world.client.state == .open && (tls == nil || world.handshake == .done)
+    }
     return world
   }
 
@@ -49,6 +61,7 @@ final class ClientWorld {
       server = raw
       return true
     }
+    if let serverContext { session = try TLSSession(serverContext, accepting: server) }
   }
 
   // MARK: The client
@@ -86,6 +99,12 @@ final class ClientWorld {
     let count = poller.wait(timeoutMilliseconds: milliseconds)
     for index in 0..<count { client.happened(poller[index].events, now: now) }
     drain()
+    guard serverContext != nil, server >= 0 else { return }
+    switch handshake {
+    case .wantsRead, .wantsWrite: handshake = session!.handshake()
+    case .done: _ = session!.flush()
+    case .closed, .failed: close()
+    }
   }
 
   /// Turns until a condition holds, at most for ten seconds.
@@ -114,19 +133,37 @@ final class ClientWorld {
 
   // MARK: The server
 
-  /// Sends bytes as the server, all of them in one call.
+  /// Sends bytes as the server, and lets the client take what does not fit the sockets.
   func serve(_ bytes: String) throws {
     let bytes = utf8(bytes)
-    guard case .bytes(bytes.count) = Socket.write(server, bytes.span) else {
-      throw Trouble(what: "the server could not write")
+    var sent = 0
+    try until {
+      sent += try write(bytes.span.extracting(sent..<bytes.count))
+      return sent == bytes.count
     }
   }
 
-  /// Sends the bytes one by one, and waits until the client has read each.
+  /// Sends the bytes one by one, and lets the client read each.
   func serveSingly(_ bytes: String) throws {
     for byte in utf8(bytes) {
-      guard case .bytes = Socket.write(server, [byte].span) else { return }
+      guard !isClosed else { return }
+      _ = try write([byte].span)
       turn()
+    }
+  }
+
+  private func write(_ bytes: Span<UInt8>) throws -> Int {
+    if serverContext == nil {
+      switch Socket.write(server, bytes) {
+      case .bytes(let count): return count
+      case .wouldBlock: return 0
+      case .failed(let code): throw SystemError(call: "send", code: code)
+      }
+    }
+    switch session!.write(bytes) {
+    case .bytes(let count): return count
+    case .wantsRead, .wantsWrite: return 0
+    case .failed(let failure): throw failure
     }
   }
 
@@ -134,24 +171,45 @@ final class ClientWorld {
   func read(_ count: Int) throws -> [UInt8] {
     var bytes = ByteBuffer()
     try until {
-      while bytes.count < count,
-        case .bytes = Socket.read(server, into: &bytes, minimum: count - bytes.count)
-      {}
+      while bytes.count < count, readOnce(into: &bytes) {}
       return bytes.count >= count
     }
     return bytes.copied()
   }
 
+  /// Says whether there was anything.
+  private func readOnce(into bytes: inout ByteBuffer) -> Bool {
+    if serverContext == nil {
+      if case .bytes = Socket.read(server, into: &bytes, minimum: 65_536) { return true }
+    } else if case .bytes = session!.read(into: &bytes, minimum: 65_536) {
+      return true
+    }
+    return false
+  }
+
+  /// What the server's side of TLS hears now.
+  func readSealed() -> TLSReadResult {
+    var bytes = ByteBuffer()
+    return session!.read(into: &bytes, minimum: 65_536)
+  }
+
+  /// Sends bytes past TLS.
+  func serveInTheClear(_ bytes: String) {
+    let bytes = utf8(bytes)
+    _ = Socket.write(server, bytes.span)
+  }
+
   /// Closes the server's side in good order: nothing is left unread, which would be a reset.
   func hangUp() {
+    if serverContext != nil, server >= 0 { _ = session!.shutdown() }
+    breakOff()
+  }
+
+  /// Closes the server's side, under TLS without a word.
+  func breakOff() {
     var rest = ByteBuffer()
     while server >= 0, case .bytes = Socket.read(server, into: &rest, minimum: 4_096) {}
     close()
-  }
-
-  private func close() {
-    if server >= 0 { Socket.close(server) }
-    server = -1
   }
 
   /// Says that the server sends no more; it reads on.
@@ -161,5 +219,11 @@ final class ClientWorld {
   func reset() {
     Socket.resetOnClose(server)
     close()
+  }
+
+  private func close() {
+    session = nil
+    if server >= 0 { Socket.close(server) }
+    server = -1
   }
 }
