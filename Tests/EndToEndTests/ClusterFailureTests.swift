@@ -129,24 +129,20 @@ struct ClusterFailureTests {
   func underLoad() throws {
     let cluster = try NodeCluster(3)
     let journals = (0..<3).map { Journal(writer: $0) }
-    try inParallel(4) { index in
-      guard index == 3 else {
-        // The writer of a node that was killed goes on when it is back.
-        for round in 1...3 {
-          journals[index].write(to: cluster[index], changes: 150)
-          if round < 3 {
-            _ = eventually(within: 60) { cluster[index].isAnswering }
-          }
-        }
-        return
-      }
-      for victim in 0..<3 {
-        let mark = journals[victim].progress
-        _ = eventually(within: 20) { journals[victim].progress > mark + 20 }
-        try cluster[victim].kill()
-        try cluster[victim].start(samePort: true)
+    let writing = inBackground(3) { index in
+      // The writer of a node that was killed goes on when it is back.
+      for _ in 0..<3 {
+        journals[index].write(to: cluster[index], changes: 150)
+        _ = eventually(within: 60) { cluster[index].isAnswering }
       }
     }
+    for victim in 0..<3 {
+      let mark = journals[victim].progress
+      _ = eventually(within: 20) { journals[victim].progress > mark + 20 }
+      try cluster[victim].kill()
+      try cluster[victim].start(samePort: true)
+    }
+    try writing.wait(for: 3)
     try cluster.waitUntilWhole()
     try cluster.waitForAgreement(within: Self.agreementSeconds)
     for journal in journals { for node in cluster.nodes { try journal.check(Client(node)) } }

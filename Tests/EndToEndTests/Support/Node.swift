@@ -138,6 +138,8 @@ final class Node: @unchecked Sendable {
     case direct
     /// Over the loopback interface of a network of its own.
     case inside(NetworkNamespace)
+    /// Over TLS, which another program speaks.
+    case sealed(authority: String)
   }
 
   /// A connection to it, as `RawConnection.init` makes one.
@@ -151,6 +153,8 @@ final class Node: @unchecked Sendable {
       try namespace.inside {
         try RawConnection(port: port, source: source, receiveBufferBytes: receiveBufferBytes)
       }
+    case .sealed(let authority):
+      try Tunnel.connection(to: port, trusting: authority)
     }
   }
 
