@@ -24,6 +24,12 @@ struct DatabaseReplica: Replica {
     writer = PeerWriter(database: database)
   }
 
+  /// Whether no other node belongs to the cluster: then deletes are forgotten by their age.
+  var isAlone: Bool {
+    get { database.isAlone.load(ordering: .relaxed) }
+    nonmutating set { database.isAlone.store(newValue, ordering: .relaxed) }
+  }
+
   var committed: UInt64 { database.log.committed }
   var appended: UInt64 { database.log.appended }
 

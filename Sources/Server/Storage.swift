@@ -181,12 +181,6 @@ struct Storage: ~Copyable {
     return reader.readUInt64() ?? 0
   }
 
-  private static let misplaced =
-    """
-    storage.db: its records do not lie where the cluster of node.json has them: both files belong \
-    together; restore both from one copy, or a snapshot into a new directory
-    """
-
   /// Directories from before there were clocks have none: what their shards have seen is what they
   /// hold.
   private func loadClocks(
@@ -205,6 +199,12 @@ struct Storage: ~Copyable {
       loader.restoreClock(clock, ofShard: shard)
     }
   }
+
+  private static let misplaced =
+    """
+    storage.db: its records do not lie where the cluster of node.json has them: both files belong \
+    together; restore both from one copy, or a snapshot into a new directory
+    """
 
   static func explain(_ error: CheckpointStoreError) -> StorageError {
     switch error {
@@ -286,9 +286,7 @@ struct Loader {
     let place = database.place(table.id, name: name.span, key: entry.key)
     // What the checkpoint has seen is in it, or lost against what is or was in it: a tombstone that
     // is gone since would not be there to win again.
-    if fromLog, checkpointClocks[place.shard].contains(entry.stamp.dot) {
-      return place.shard
-    }
+    if fromLog, checkpointClocks[place.shard].contains(entry.stamp.dot) { return place.shard }
     let record = Record(
       table: table.id, key: entry.key, value: entry.kind == .tombstone ? nil : entry.value,
       version: entry.version, hybridTime: entry.hybridTime, sequence: entry.sequence,

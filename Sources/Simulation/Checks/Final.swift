@@ -86,7 +86,9 @@ extension World {
     checkOutcome()
     checkSubscribers()
     for host in hosts where violation == nil { checkReplay(host) }
-    trace.note(now, 40, 0, UInt64(ledger.writes.count), "all is equal after \((now - healedAt) / Duration64.millisecond) ms")
+    trace.note(
+      now, 40, 0, UInt64(ledger.writes.count),
+      "all is equal after \((now - healedAt) / Duration64.millisecond) ms")
   }
 
   /// Every replica has the greatest write of each key that survived, and no acknowledged one is
@@ -98,7 +100,9 @@ extension World {
       for number in ledger.byKey[key] where ledger.writes[number].isAcknowledged {
         let write = ledger.writes[number]
         if !clock.contains(write.dot) {
-          fail(.acknowledgedSurvives, "\(text(write.stamp)) of key \(key) was acknowledged, and nobody knows it")
+          fail(
+            .acknowledgedSurvives,
+            "\(text(write.stamp)) of key \(key) was acknowledged, and nobody knows it")
         }
       }
       let expected = ledger.greatest(ofKey: key, seenBy: clock)
@@ -107,7 +111,8 @@ extension World {
       if expectedLive != foundLive {
         fail(
           expectedLive == nil ? .deletedStaysDeleted : .greatestWins,
-          "key \(key) is \(foundLive.map(text) ?? "absent"), not \(expectedLive.map(text) ?? "absent")")
+          "key \(key) is \(foundLive.map(text) ?? "absent"), not \(expectedLive.map(text) ?? "absent")"
+        )
       }
     }
   }
@@ -118,7 +123,10 @@ extension World {
       let state = replica.state(ofKey: subscriber.key)?.liveStamp
       let last = subscriber.isLive ? subscriber.last : nil
       if last != state {
-        fail(.subscribersAreCurrent, "subscriber \(subscriber.number) of key \(subscriber.key) was last told \(last.map(text) ?? "absent"), and it is \(state.map(text) ?? "absent")")
+        fail(
+          .subscribersAreCurrent,
+          "subscriber \(subscriber.number) of key \(subscriber.key) was last told \(last.map(text) ?? "absent"), and it is \(state.map(text) ?? "absent")"
+        )
       }
     }
   }

@@ -10,6 +10,8 @@ struct LedgerWrite {
   let digest: UInt64
   /// A client was told that it is on disk.
   var isAcknowledged = false
+  /// It is on the disk of the node that took it.
+  var isDurableAtHome = false
 
   var dot: Dot { stamp.dot }
   var shard: Int { Keyspace.keys[key].shard }
@@ -47,7 +49,12 @@ struct Ledger {
     return true
   }
 
-  mutating func acknowledge(_ number: Int) { writes[number].isAcknowledged = true }
+  mutating func acknowledge(_ number: Int) {
+    writes[number].isAcknowledged = true
+    settle(number)
+  }
+
+  mutating func settle(_ number: Int) { writes[number].isDurableAtHome = true }
 
   func find(_ dot: Dot, inShard shard: Int) -> Int? {
     guard dot.sequence > 0,

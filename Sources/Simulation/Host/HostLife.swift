@@ -16,8 +16,12 @@ extension World {
       seeds.append(hosts[random.index(below: settled)].endpoint)
       if random.once(in: 2) { seeds.append(hosts[random.index(below: settled)].endpoint) }
     }
-    let drift = profile.driftMillionths == 0 ? 0 : random.int(-profile.driftMillionths...profile.driftMillionths)
-    let skew = profile.skewMilliseconds == 0 ? 0 : random.int(-profile.skewMilliseconds...profile.skewMilliseconds)
+    let drift =
+      profile.driftMillionths == 0
+      ? 0 : random.int(-profile.driftMillionths...profile.driftMillionths)
+    let skew =
+      profile.skewMilliseconds == 0
+      ? 0 : random.int(-profile.skewMilliseconds...profile.skewMilliseconds)
     let host = Host(
       number: number, disk: SimulatedDisk(seed: random.next()),
       clock: HostClock(driftMillionths: Int64(drift), wallOffset: Int64(skew)),
@@ -115,13 +119,16 @@ extension World {
     host.checkpoint.crash()
     disconnect(from: host)
     guard restart else { return }
-    let delay = Duration64.millisecond * 50 + random.exponential(mean: (random.once(in: 4) ? 20 : 3) * Duration64.second)
+    let delay =
+      Duration64.millisecond * 50
+      + random.exponential(mean: (random.once(in: 4) ? 20 : 3) * Duration64.second)
     events.add(.start(host: host.number), at: now + min(delay, 60 * Duration64.second))
   }
 
   func pause(_ host: Host, seconds: Int) {
     guard host.isUp, !host.isPaused else { return }
-    trace.note(now, 7, host.number, UInt64(seconds), "n\(host.number) stands still for \(seconds) s")
+    trace.note(
+      now, 7, host.number, UInt64(seconds), "n\(host.number) stands still for \(seconds) s")
     host.isPaused = true
     events.add(
       .resume(host: host.number, life: host.life), at: now + UInt64(seconds) * Duration64.second)

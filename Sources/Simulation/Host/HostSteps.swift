@@ -99,7 +99,8 @@ extension World {
       } else if process.replica.isOutOfSpace {
         // Looked at again later.
         process.isSyncing = true
-        events.add(.synced(host: host.number, life: host.life), at: now + 100 * Duration64.millisecond)
+        events.add(
+          .synced(host: host.number, life: host.life), at: now + 100 * Duration64.millisecond)
       }
     } catch { diskFailed(host, error) }
   }
@@ -118,7 +119,9 @@ extension World {
     if let members = process.unsavedMembers { saveMembers(members, host, process) }
     guard host.process === process else { return }
     if replica.durableLSN > before {
-      trace.note(now, 12, host.number, replica.durableLSN, "n\(host.number) durable through \(replica.durableLSN)")
+      trace.note(
+        now, 12, host.number, replica.durableLSN,
+        "n\(host.number) durable through \(replica.durableLSN)")
       becameDurable(host, process)
       let (entries, positions) = replica.takeOwn()
       process.longestCommit = max(process.longestCommit, entries.count)

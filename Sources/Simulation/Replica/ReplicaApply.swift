@@ -47,7 +47,9 @@ extension SimulatedReplica: Replica {
     let key = Keyspace.keys[number]
     let cell = shards[key.shard]
     let dot = entry.stamp.dot
-    guard evenSeen || mutant == .applySeen || !cell.shard.clock.contains(dot) else { return lost(entry.stamp, key: number) }
+    guard evenSeen || mutant == .applySeen || !cell.shard.clock.contains(dot) else {
+      return lost(entry.stamp, key: number)
+    }
     _ = time.observe(entry.hybridTime, wallMilliseconds: wallMilliseconds)
     let record = Record(
       table: Keyspace.tableID, key: entry.key, value: entry.kind == .put ? entry.value : nil,
@@ -146,7 +148,8 @@ extension SimulatedReplica: Replica {
     let count = cell.shard.collectTombstones { record in
       guard record.hybridTime < hybridTime else { return false }
       let stamp = self.stamp(of: record)
-      guard clocks.allSatisfy({ $0.contains(stamp.dot) }), let key = Keyspace.index(of: record.key) else {
+      guard clocks.allSatisfy({ $0.contains(stamp.dot) }), let key = Keyspace.index(of: record.key)
+      else {
         return false
       }
       gone.append((key, stamp))

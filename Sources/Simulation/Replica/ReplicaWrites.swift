@@ -25,7 +25,8 @@ extension SimulatedReplica {
     if value == nil, !isLive { return .noRecord }
     guard admits(bytes: LogEntry.overheadMax + 64 + (value?.count ?? 0)) else { return .diskFull }
 
-    let hybridTime = time.next(wallMilliseconds: wallMilliseconds, after: stored?.stamp.hybridTime ?? 0)
+    let hybridTime = time.next(
+      wallMilliseconds: wallMilliseconds, after: stored?.stamp.hybridTime ?? 0)
     let dot = Dot(
       node: own.node.rawValue, boot: own.boot, sequence: cell.shard.nextSequence)
     cell.shard.nextSequence += 1

@@ -43,7 +43,7 @@ public struct MutantTrial: Sendable {
       $0.deletesPerMille = 500
       $0.thinkMilliseconds = 100
     },
-    MutantTrial(.collectIgnoringMembers) {
+    MutantTrial(.collectIgnoringMembers, within: 300) {
       // Nobody hears by gossip that somebody has joined.
       $0.faults = FaultSet(.join, .loss)
       $0.lossPerMille = 970
@@ -52,6 +52,7 @@ public struct MutantTrial: Sendable {
       $0.deletesPerMille = 500
       $0.faultMilliseconds = 3000
       $0.thinkMilliseconds = 60
+      $0.safetySeconds = 20
     },
     MutantTrial(.collectWithoutCovering) {
       $0.faults = FaultSet(.oneWay, .isolate, .split, .clog, .skew)
@@ -106,7 +107,7 @@ public struct MutantTrial: Sendable {
       $0.faults = FaultSet(.crash)
       $0.faultMilliseconds = 1000
     },
-    MutantTrial(.replaySeen, within: 400) {
+    MutantTrial(.replaySeen, within: 1000) {
       $0.faults = FaultSet(.kill, .crash, .clog, .skew)
       $0.skewMilliseconds = 5000
       $0.deletesPerMille = 500

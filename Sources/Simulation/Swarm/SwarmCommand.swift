@@ -144,7 +144,9 @@ public struct SwarmCommand {
       }
       let milliseconds = elapsed() - start
       if let killer {
-        print("\(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \(milliseconds) ms: \(killer.violation.invariant.rawValue)")
+        print(
+          "\(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \(milliseconds) ms: \(killer.violation.invariant.rawValue)"
+        )
       } else {
         survivors += 1
         print("\(trial.mutant): SURVIVED \(trial.seedsMax) seeds, \(milliseconds) ms")

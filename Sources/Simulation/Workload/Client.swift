@@ -41,7 +41,8 @@ extension World {
     else { return }
     trace.note(
       now, 20, host.number, write.digest,
-      "n\(host.number) client \(client.number) \(value == nil ? "deletes" : "puts") key \(key) \(text(write.stamp)) at \(lsn)")
+      "n\(host.number) client \(client.number) \(value == nil ? "deletes" : "puts") key \(key) \(text(write.stamp)) at \(lsn)"
+    )
     guard ledger.add(write) else {
       return fail(
         .dotAssignedTwice, "n\(host.number) gave \(text(write.stamp)) to a second write")

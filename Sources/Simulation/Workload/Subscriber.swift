@@ -19,7 +19,8 @@ final class Subscriber {
 extension World {
   func addSubscriber(_ number: Int) {
     subscribers.append(Subscriber(number: number, key: random.index(below: profile.keys)))
-    events.add(.subscriber(number), at: Duration64.second + random.next(below: 5 * Duration64.second))
+    events.add(
+      .subscriber(number), at: Duration64.second + random.next(below: 5 * Duration64.second))
   }
 
   /// Connects to some node and is told the present state, unless what it knows is newer.
@@ -34,7 +35,9 @@ extension World {
     let host = serving[random.index(below: serving.count)]
     guard let process = host.process else { return }
     subscriber.host = host.number
-    trace.note(now, 21, host.number, UInt64(subscriber.number), "n\(host.number) subscriber \(subscriber.number) of key \(subscriber.key)")
+    trace.note(
+      now, 21, host.number, UInt64(subscriber.number),
+      "n\(host.number) subscriber \(subscriber.number) of key \(subscriber.key)")
     let replica = process.replica
     if replica.keyLSN[subscriber.key] <= replica.durableLSN {
       tell(subscriber, host, replica, isFirst: true)
@@ -75,6 +78,8 @@ extension World {
     let (stamp, isLive) = (state.stamp, !state.isDead)
     if let last = subscriber.last, stamp <= last { return }
     (subscriber.last, subscriber.isLive) = (stamp, isLive)
-    trace.note(now, 22, host.number, stamp.hybridTime, "n\(host.number) event to \(subscriber.number): \(text(stamp)) live \(isLive)")
+    trace.note(
+      now, 22, host.number, stamp.hybridTime,
+      "n\(host.number) event to \(subscriber.number): \(text(stamp)) live \(isLive)")
   }
 }

@@ -35,15 +35,17 @@ extension World {
       } else {
         cut(targets.map { (host.number, $0) })
       }
-    case .clog: forPair(host) { from, to in
-      let delay = Duration64.millisecond * UInt64(random.int(50...4000))
-      network.clog(from: from, to: to, delay: delay)
-      mendLater(.clog(from: from, to: to))
-    }
-    case .datagrams: forPair(host) { from, to in
-      network.block(from: from, to: to)
-      mendLater(.datagrams(from: from, to: to))
-    }
+    case .clog:
+      forPair(host) { from, to in
+        let delay = Duration64.millisecond * UInt64(random.int(50...4000))
+        network.clog(from: from, to: to, delay: delay)
+        mendLater(.clog(from: from, to: to))
+      }
+    case .datagrams:
+      forPair(host) { from, to in
+        network.block(from: from, to: to)
+        mendLater(.datagrams(from: from, to: to))
+      }
     case .failedSync: host.disk.failSync(number: host.disk.syncs + random.int(1...5))
     case .tornStep: host.disk.crash(at: host.disk.steps + random.int(1...30))
     case .fullDisk:
@@ -63,7 +65,8 @@ extension World {
 
   private func mendLater(_ mend: Mend) {
     events.add(
-      .mend(mend), at: now + Duration64.second / 2 + random.exponential(mean: 8 * Duration64.second))
+      .mend(mend), at: now + Duration64.second / 2 + random.exponential(mean: 8 * Duration64.second)
+    )
   }
 
   private func cut(_ links: [(from: Int, to: Int)]) {

@@ -20,7 +20,8 @@ extension World {
   func receive(_ datagram: Datagram, at host: Host, _ process: Process) {
     trace.note(
       now, 1, host.number, Trace.hash(datagram.bytes),
-      "n\(host.number) packet from \(name(of: datagram.from)) \(datagram.bytes.count) bytes type \(datagram.bytes.first ?? 0)")
+      "n\(host.number) packet from \(name(of: datagram.from)) \(datagram.bytes.count) bytes type \(datagram.bytes.first ?? 0)"
+    )
     step(
       host, process,
       .packet(from: datagram.from, address: datagram.address, bytes: datagram.bytes))
@@ -54,7 +55,8 @@ extension World {
     }
     if random.perMille(network.resetPerMille) {
       // The connection breaks: before the request is there, or before the answer is back.
-      events.add(.broken(flight), at: arrival + random.exponential(mean: 20 * Duration64.millisecond))
+      events.add(
+        .broken(flight), at: arrival + random.exponential(mean: 20 * Duration64.millisecond))
       if random.once(in: 2) { return }
     }
     events.add(.request(flight), at: arrival)
@@ -84,13 +86,15 @@ extension World {
     process.incoming.append(flight)
     trace.note(
       now, 2, target.number, Trace.hash(flight.bytes),
-      "n\(target.number) request from \(name(of: flight.sender)) \(flight.bytes.count) bytes \(Self.kind(flight.bytes)) as \(flight.incoming.rawValue)")
+      "n\(target.number) request from \(name(of: flight.sender)) \(flight.bytes.count) bytes \(Self.kind(flight.bytes)) as \(flight.incoming.rawValue)"
+    )
     step(target, process, .request(flight.incoming, from: flight.sender, bytes: flight.bytes))
   }
 
   func respond(_ number: RequestID, _ bytes: [UInt8], from host: Host, _ process: Process) {
     guard let index = process.incoming.firstIndex(where: { $0.incoming == number }) else {
-      fail(.nodeGoesOn, "n\(host.number) answers request \(number.rawValue), which nobody waits for")
+      fail(
+        .nodeGoesOn, "n\(host.number) answers request \(number.rawValue), which nobody waits for")
       return
     }
     let flight = process.incoming.remove(at: index)
@@ -106,7 +110,8 @@ extension World {
     flight.isOver = true
     trace.note(
       now, 3, host.number, Trace.hash(bytes),
-      "n\(host.number) response to \(flight.number.rawValue) from n\(flight.to) \(bytes.count) bytes \(Self.kind(bytes))")
+      "n\(host.number) response to \(flight.number.rawValue) from n\(flight.to) \(bytes.count) bytes \(Self.kind(bytes))"
+    )
     guard let peer = flight.peer else { return }
     step(host, process, .response(flight.number, from: peer, bytes: bytes))
   }

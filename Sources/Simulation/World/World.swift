@@ -110,7 +110,9 @@ final class World {
     guard !flight.isOver else { return }
     deliver(event, hosts[flight.from], flight.fromLife) { host, process in
       flight.isOver = true
-      self.trace.note(self.now, 6, host.number, flight.number.rawValue, "n\(host.number) request \(flight.number.rawValue) to n\(flight.to) \(reason)")
+      self.trace.note(
+        self.now, 6, host.number, flight.number.rawValue,
+        "n\(host.number) request \(flight.number.rawValue) to n\(flight.to) \(reason)")
       self.step(host, process, .failed(flight.number, reason: reason))
     }
   }
