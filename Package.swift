@@ -75,6 +75,7 @@ let package = Package(
     tests(
       "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
     tests("ClusterTests", of: ["Cluster", "Store", "Crypto", "Bytes"]),
+    tests("SimulationTests", of: ["Simulation", "Cluster"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
     tests(
       "ServerTests",

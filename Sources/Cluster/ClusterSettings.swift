@@ -93,4 +93,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case forgetBoot
   /// The host's: hybrid time begins at the wall's after a restart.
   case resetClockAtRestart
+  /// The host's: the log is written and never synced.
+  case neverSync
+  /// The host's: a replay applies what the checkpoint has seen.
+  case replaySeen
 }

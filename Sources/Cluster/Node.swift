@@ -1,4 +1,5 @@
 public import Bytes
+public import Store
 
 /// A node of the cluster, as a value: it is told what happens and says what is to be done.
 ///
@@ -163,6 +164,14 @@ public struct Node: ~Copyable {
   public var isJoining: Bool { membership.isJoining }
 
   public var isReady: Bool { replication.isReady }
+
+  /// What this node believes that a member has seen durably in a shard, and the time that every later
+  /// write of that member exceeds. Nil while it knows nothing of it.
+  public func advert(of member: NodeID, shard: Int) -> (clock: ShardClock, hybridTime: UInt64)? {
+    guard let index = replication.index(of: member), let advert = replication.peers[index].advert
+    else { return nil }
+    return (advert.clocks[shard], advert.hybridTime)
+  }
 
   public var status: ClusterStatus {
     var members = membership.statuses.map {

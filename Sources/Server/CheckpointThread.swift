@@ -124,9 +124,10 @@ struct CheckpointThread: ~Copyable {
     }
   }
 
-  /// A node alone is every replica there is: a delete that is on its disk is known to all, and its
+  /// Where there are peers the protocol decides. A node alone is every replica there is: a delete that is on its disk is known to all, and its
   /// clock has passed it (the rule for collecting tombstones, with one member).
   private func collectTombstones() {
+    guard database.isAlone.load(ordering: .relaxed) else { return }
     let wall = SystemClock.wallMilliseconds()
     guard wall > Self.tombstoneMilliseconds else { return }
     let limit = HybridClock.time(ofMilliseconds: wall - Self.tombstoneMilliseconds)

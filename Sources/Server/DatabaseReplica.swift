@@ -1,31 +1,49 @@
-// The server's database, as the protocol sees it.
+// The database of this node, as the protocol between nodes sees it.
 
 import Bytes
 import Cluster
 import Durability
 import Platform
 import Store
+import Synchronization
 
-/// Reads and changes the database for `Cluster.Node`, on the cluster loop's thread.
+/// Reads and changes the database for `Cluster.Node`. Used by the cluster loop alone, while the data
+/// loops go on with theirs: everything happens under the lock of its shard.
 struct DatabaseReplica: Replica {
   private let database: Database
   private var writer: PeerWriter
+  /// The last time whose promise is in the log.
+  private var promisedTime: UInt64 = 0
+
+  /// Records of a shard that are looked at under one hold of its lock: some tens of microseconds, in
+  /// which a client's write to the shard waits.
+  private static let scanRecordsMax = 512
 
   init(database: Database) {
     self.database = database
     writer = PeerWriter(database: database)
   }
 
+  /// Whether no other node belongs to the cluster: then deletes are forgotten by their age.
+  var isAlone: Bool {
+    get { database.isAlone.load(ordering: .relaxed) }
+    nonmutating set { database.isAlone.store(newValue, ordering: .relaxed) }
+  }
+
   var committed: UInt64 { database.log.committed }
   var appended: UInt64 { database.log.appended }
 
   mutating func hybridTime() -> UInt64 {
-    let time = database.issueTime()
-    var entry = ByteBuffer()
-    LogEntry.appendClockCeiling(time, into: &entry)
-    guard (try? database.log.append(entry: entry.span)) != nil else { return 0 }
-    database.log.kick()
-    return time
+    // A write is given its time under its shard's lock, and is in the shard's clock before that lock
+    // is free again: whoever asks for the clock after this sees every write with an earlier time.
+    let hybridTime = database.clock.withLock {
+      $0.next(wallMilliseconds: SystemClock.wallMilliseconds())
+    }
+    var entry = ByteBuffer(capacity: 16)
+    LogEntry.appendClockCeiling(hybridTime, into: &entry)
+    guard append(entry) != nil else { return promisedTime }
+    promisedTime = hybridTime
+    return hybridTime
   }
 
   func clock(ofShard shard: Int) -> ShardClock {
@@ -35,31 +53,22 @@ struct DatabaseReplica: Replica {
   mutating func apply(
     _ entries: Span<UInt8>, count: Int, evenSeen: Bool
   ) -> AppliedEntries? {
-    var superseded: [UInt32] = []
-    var reader = LogEntryReader(entries)
-    for index in 0..<count {
-      let start = reader.offset
-      guard let entry = reader.next(), entry.kind == .put || entry.kind == .tombstone else {
-        return nil
-      }
-      let bytes = entries.extracting(start..<reader.offset)
-      switch writer.apply(entry, bytes, evenSeen: evenSeen) {
-      case .won: break
-      case .lost: superseded.append(UInt32(index))
-      case .refused: return nil
-      }
+    guard let superseded = writer.apply(entries, count: count, evenSeen: evenSeen) else {
+      database.log.kick()
+      return nil
     }
-    guard reader.isAtEnd else { return nil }
     database.log.kick()
     database.wakeWatchers()
     return AppliedEntries(position: database.log.appended, superseded: superseded)
   }
 
   mutating func merge(_ clock: ShardClock, intoShard shard: Int) -> UInt64? {
-    var entry = ByteBuffer()
+    var entry = ByteBuffer(capacity: LogEntry.byteBound(of: clock))
     LogEntry.appendClock(clock, ofShard: shard, into: &entry)
+    // Under the lock: a checkpoint that has the clock has its position too.
     let log = database.log
     let position = database.shards.withLock(shard) { cell -> UInt64? in
+      if cell.shard.clock.covers(clock) { return log.appended }
       guard let position = try? log.append(entry: entry.span) else { return nil }
       cell.shard.clock.merge(clock)
       return position
@@ -72,42 +81,52 @@ struct DatabaseReplica: Replica {
     shard: Int, missingFrom clock: ShardClock, from place: UInt64, bytesMax: Int,
     into entries: inout ByteBuffer
   ) -> (count: Int, next: UInt64?) {
-    let (tables, owners, origins) = (database.tables, database.owners, database.origins)
-    var count = 0
-    var next: UInt64?
-    let start = entries.count
-    var last: UInt64?
-    database.shards.withLock(shard) { cell in
-      cell.shard.scan(fromPlace: place) { place, record in
-        if place != last, entries.count - start >= bytesMax {
-          next = place
-          return false
+    let (database, start) = (database, entries.count)
+    var (count, next) = (0, Optional(place))
+    while let from = next, entries.count - start < bytesMax || from == place {
+      next = nil
+      var (looked, last) = (0, from)
+      database.shards.withLock(shard) { cell in
+        cell.shard.scan(fromPlace: from) { place, record in
+          let isFull = entries.count - start >= bytesMax || looked >= Self.scanRecordsMax
+          if isFull && place != last {
+            next = place
+            return false
+          }
+          last = place
+          looked += 1
+          let origin = database.origins[record.origin]
+          let dot = Dot(node: origin.node, boot: origin.boot, sequence: record.sequence)
+          if clock.contains(dot) { return true }
+          database.append(record, from: origin, to: &entries)
+          count += 1
+          return true
         }
-        last = place
-        let origin = origins[record.origin]
-        let dot = Dot(node: origin.node, boot: origin.boot, sequence: record.sequence)
-        guard !clock.contains(dot) else { return true }
-        count += 1
-        let table = tables.name(of: record.table)
-        let owner = owners.bytes(of: record.owner.rawValue)
-        if record.isTombstone {
-          LogEntry.appendTombstone(
-            table: table, key: record.key, owner: owner, node: origin.node, boot: origin.boot,
-            hybridTime: record.hybridTime, sequence: record.sequence, version: record.version,
-            into: &entries)
-        } else {
-          LogEntry.appendPut(
-            table: table, key: record.key, value: record.value, owner: owner, node: origin.node,
-            boot: origin.boot, hybridTime: record.hybridTime, sequence: record.sequence,
-            version: record.version, into: &entries)
-        }
-        return true
       }
     }
     return (count, next)
   }
 
-  func contentDigest(ofShard shard: Int) -> UInt64 { 0 }
+  func contentDigest(ofShard shard: Int) -> UInt64 {
+    let database = database
+    return database.shards.withLock(shard) { cell in
+      var sum: UInt64 = 0
+      cell.shard.forEachRecord { record in
+        if record.isTombstone { return }
+        let (tables, owners) = (database.tables, database.owners)
+        let origin = database.origins[record.origin]
+        let place = database.place(
+          record.table, name: tables.name(of: record.table), key: record.key)
+        let stamp = Stamp(
+          hybridTime: record.hybridTime, node: origin.node, boot: origin.boot,
+          sequence: record.sequence)
+        sum &+= RecordDigest.of(
+          hash: place.hash, stamp: stamp, version: record.version, value: record.value,
+          owner: owners.bytes(of: record.owner.rawValue))
+      }
+      return sum
+    }
+  }
 
   func tombstoneCount(ofShard shard: Int) -> Int {
     database.shards.withLock(shard) { $0.shard.tombstoneCount }
@@ -116,70 +135,21 @@ struct DatabaseReplica: Replica {
   mutating func collectTombstones(
     ofShard shard: Int, before hybridTime: UInt64, seenBy clocks: [ShardClock]
   ) -> Int {
-    0
-  }
-}
-
-/// Takes peers' entries into the database. Names repeat from entry to entry.
-struct PeerWriter {
-  enum Outcome { case won, lost, refused }
-
-  let database: Database
-
-  func apply(_ entry: LogEntryView, _ bytes: Span<UInt8>, evenSeen: Bool) -> Outcome {
-    guard let table = database.tables.intern(entry.tableName),
-      let owner = database.owners.intern(entry.ownerName)
-    else { return .refused }
-    let origin = database.origins.intern(Origin(node: entry.node, boot: entry.boot))
-    let place = database.place(table, name: entry.tableName, key: entry.key)
-    let record = Record(
-      table: table, key: entry.key, value: entry.kind == .tombstone ? nil : entry.value,
-      version: entry.version, hybridTime: entry.hybridTime, sequence: entry.sequence,
-      origin: origin, owner: OwnerID(rawValue: owner))
-    return database.take(
-      record, key: entry.key, stamp: entry.stamp, place, bytes, evenSeen: evenSeen)
-  }
-}
-
-extension Database {
-  func take(
-    _ record: consuming Record, key: Span<UInt8>, stamp: Stamp, _ place: Place,
-    _ bytes: Span<UInt8>, evenSeen: Bool
-  ) -> PeerWriter.Outcome {
-    var record = Optional(record)
-    observe(stamp.hybridTime)
-    return shards.withLock(place.shard) { cell in
-      guard let record = record.take() else { preconditionFailure("a lock runs its body once") }
-      if !evenSeen, cell.shard.clock.contains(stamp.dot) { return .won }
-      guard let lsn = try? log.append(entry: bytes) else { return .refused }
-      var wins = true
-      if let stored = cell.shard.record(table: place.table, key: key, hash: place.hash) {
-        let origin = origins[stored.origin]
-        let other = Stamp(
-          hybridTime: stored.hybridTime, node: origin.node, boot: origin.boot,
-          sequence: stored.sequence)
-        wins = other < stamp
+    let database = database
+    return database.shards.withLock(shard) { cell in
+      // Asked under the lock: a checkpoint that begins now has every write of this shard so far.
+      if database.isCheckpointing.load(ordering: .sequentiallyConsistent) { return 0 }
+      return cell.shard.collectTombstones { record in
+        guard record.hybridTime < hybridTime else { return false }
+        let origin = database.origins[record.origin]
+        let dot = Dot(node: origin.node, boot: origin.boot, sequence: record.sequence)
+        return clocks.allSatisfy { $0.contains(dot) }
       }
-      if wins, !cell.watchers.isEmpty { announce(record, stamp, place, lsn, to: cell.watchers) }
-      let applied = cell.shard.apply(record, hash: place.hash, originOrder: origins.isBefore)
-      cell.shard.lastLSN = lsn
-      cell.shard.clock.add(stamp.dot)
-      if applied.becameLive {
-        tables.table(place.table).keys.withLock { _ = $0.insert(key) }
-      } else if applied.ceasedLive {
-        tables.table(place.table).keys.withLock { _ = $0.remove(key) }
-      }
-      return wins ? .won : .lost
     }
   }
 
-  func issueTime() -> UInt64 {
-    clock.withLock { $0.next(wallMilliseconds: SystemClock.wallMilliseconds()) }
+  private func append(_ entry: borrowing ByteBuffer) -> UInt64? {
+    defer { database.log.kick() }
+    return try? database.log.append(entry: entry.span)
   }
-
-  func observe(_ time: UInt64) {
-    _ = clock.withLock { $0.observe(time, wallMilliseconds: SystemClock.wallMilliseconds()) }
-  }
-
-  func wakeWatchers() { for gate in gates { gate.wakeIfWaiting() } }
 }

@@ -159,6 +159,7 @@ struct Storage: ~Copyable {
     var failure: String?
     let applied: [UInt8]
     do throws(CheckpointStoreError) {
+      try loadClocks(checkpoint, &loader)
       try checkpoint.forEachBlock { id, row in
         entries.clear()
         do throws(CheckpointError) {
@@ -178,6 +179,25 @@ struct Storage: ~Copyable {
     if let failure { throw StorageError(message: failure, code: .damagedData) }
     var reader = ByteReader(applied.span)
     return reader.readUInt64() ?? 0
+  }
+
+  /// Directories from before there were clocks have none: what their shards have seen is what they
+  /// hold.
+  private func loadClocks(
+    _ checkpoint: borrowing SQLiteCheckpoint, _ loader: inout Loader
+  ) throws(CheckpointStoreError) {
+    if let bytes = try checkpoint.meta(Checkpointer.timeKey) {
+      var reader = ByteReader(bytes.span)
+      if let hybridTime = reader.readUInt64() { loader.restoreTime(hybridTime) }
+    }
+    for shard in 0..<Shard.count {
+      guard let bytes = try checkpoint.meta(Checkpointer.clockKey(ofShard: shard)) else { continue }
+      var reader = ByteReader(bytes.span)
+      guard let clock = ShardClock(reading: &reader), reader.remaining == 0 else {
+        throw .damaged(detail: "the clock of shard \(shard)")
+      }
+      loader.restoreClock(clock, ofShard: shard)
+    }
   }
 
   private static let misplaced =
@@ -213,6 +233,8 @@ struct Loader {
   private var owner = OwnerID(rawValue: 0)
   private var origin: Origin
   private var originID: OriginID
+  /// What each shard had seen when the checkpoint was made.
+  private var checkpointClocks = [ShardClock](repeating: ShardClock(), count: Shard.count)
 
   init(database: Database) {
     self.database = database
@@ -220,6 +242,15 @@ struct Loader {
     tableName = table.name
     origin = database.origins.own
     originID = database.origins.ownID
+  }
+
+  /// Takes the greatest time that this node had given out when the checkpoint was made.
+  func restoreTime(_ hybridTime: UInt64) { database.raiseClock(to: hybridTime) }
+
+  /// Takes the clock that the checkpoint kept for a shard, before any of its blocks.
+  mutating func restoreClock(_ clock: ShardClock, ofShard shard: Int) {
+    checkpointClocks[shard] = clock
+    database.shards.withLock(shard) { $0.shard.clock.merge(clock) }
   }
 
   /// Takes the entries of one row of the checkpoint.
@@ -252,12 +283,16 @@ struct Loader {
     name(entry)
     let table = table
     let name = table.name
+    let place = database.place(table.id, name: name.span, key: entry.key)
+    // What the checkpoint has seen is in it, or lost against what is or was in it: a tombstone that
+    // is gone since would not be there to win again.
+    if fromLog, checkpointClocks[place.shard].contains(entry.stamp.dot) { return place.shard }
     let record = Record(
       table: table.id, key: entry.key, value: entry.kind == .tombstone ? nil : entry.value,
       version: entry.version, hybridTime: entry.hybridTime, sequence: entry.sequence,
       origin: originID, owner: owner)
-    let place = database.place(table.id, name: name.span, key: entry.key)
-    let applied = database.restore(record, hash: place.hash, fromLog: fromLog)
+    let applied = database.restore(
+      record, dot: entry.stamp.dot, hash: place.hash, fromLog: fromLog)
     if applied.becameLive {
       table.keys.withLock { _ = $0.insert(entry.key) }
     } else if applied.ceasedLive {

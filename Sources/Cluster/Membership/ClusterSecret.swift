@@ -5,8 +5,8 @@ import Crypto
 /// derived from it, and those prove that one knows it.
 public struct ClusterSecret: Sendable {
   let bytes: [UInt8]
-  /// Tells which of several secrets is meant, while one replaces another. Says nothing useful about
-  /// the secret: it is 32 bits of a derived key.
+  /// Tells which of several secrets is meant, while one replaces another: 32 bits of a derived key. It
+  /// helps to guess a short secret no more than any recorded packet does.
   public let id: UInt32
 
   /// Shorter ones can be found by trying.

@@ -21,7 +21,7 @@ public struct Membership: Sendable {
   /// All other members ever heard of, removed ones too, by ascending number.
   var peers: [Peer] = []
   var ownEndpoint: Endpoint
-  var ownIncarnation: UInt64 = 0
+  var ownIncarnation: UInt64 = 1
   /// `alive`, or `leaving`.
   var ownState = MemberState.alive
   var ownTransmissions = 0

@@ -8,6 +8,8 @@ struct Filling: Sendable {
   /// Who is asked; nil until there is somebody.
   private(set) var source: NodeID?
   private var preferred: NodeID?
+  /// Who was asked last and gave nothing.
+  private var refused: NodeID?
   private(set) var missing = ShardSet.all
   /// Where the log has what was brought.
   private(set) var position: UInt64 = 0
@@ -20,10 +22,18 @@ struct Filling: Sendable {
 
   mutating func choose(from peers: [ReplicationPeer]) -> NodeID? {
     if let source, peers.contains(where: { $0.id == source && $0.isReachable }) { return nil }
+    let reachable = peers.filter { $0.isReachable }
     source =
-      peers.first { $0.isReachable && $0.id == preferred }?.id
-      ?? peers.first { $0.isReachable }?.id
+      reachable.first { $0.id == preferred && $0.id != refused }?.id
+      ?? reachable.first { $0.id != refused }?.id ?? reachable.first?.id
     return source
+  }
+
+  /// A member gave nothing: it is not ready itself, or does not answer. Another one is asked.
+  mutating func refused(by node: NodeID) {
+    guard source == node else { return }
+    source = nil
+    refused = node
   }
 
   mutating func filled(_ shard: Int, at position: UInt64) {

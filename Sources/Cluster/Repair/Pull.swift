@@ -165,6 +165,7 @@ extension Replication {
     let pull = pulls.remove(at: number)
     release(pull)
     guard let index = index(of: pull.peer) else { return }
+    filling?.refused(by: pull.peer)
     if !pull.isRepair { for part in pull.parts { peers[index].wanted.insert(part.shard) } }
     peers[index].pullRetry.failed(at: now, settings: settings)
   }
@@ -187,7 +188,8 @@ extension Replication {
     guard let count = reader.readVarint(), count > 0, count <= UInt64(Shard.count) else {
       return refuse(id, .pull, effects: &effects)
     }
-    guard let own = ownAdvert.durable else {
+    // Who is not ready has not what its cluster had: nobody may become ready by it.
+    guard let own = ownAdvert.durable, isReady else {
       return respond(id, .pull, .notNow, effects: &effects)
     }
     var sections = ByteBuffer(capacity: 4 << 10)

@@ -47,6 +47,11 @@ struct Outbox: Sendable {
     removeDropped()
   }
 
+  /// Whether one commit alone is more than is to be kept.
+  func isOver(_ settings: ClusterSettings) -> Bool {
+    bytes > settings.queueBytesMax || end - start > UInt64(settings.queueEntriesMax)
+  }
+
   /// Lets go of what every peer has: entries before `number`.
   mutating func drop(before number: UInt64) {
     while firstChunk < chunks.count,

@@ -125,10 +125,12 @@ extension Replication {
     }
   }
 
-  /// Lets go of what every peer has.
+  /// Lets go of what every peer has; where a single commit exceeds the bounds, of what every peer
+  /// has that can be reached.
   mutating func dropSent() {
-    guard let needed = peers.lazy.map(\.push.unanswered).min() else { return }
-    outbox.drop(before: needed)
+    let isOver = outbox.isOver(settings)
+    let waiting = peers.lazy.filter { !isOver || $0.isReachable }
+    outbox.drop(before: waiting.map(\.push.unanswered).min() ?? outbox.end)
   }
 
   // MARK: The receiver

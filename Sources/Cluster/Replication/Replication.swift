@@ -31,6 +31,8 @@ struct Replication: Sendable {
   var collectionBlocker: NodeID?
 
   private var advertAt: Instant
+  /// When `advance` last did all that was due.
+  private var advancedAt: Instant
   private var collectAt: Instant
 
   /// - Parameter isReady: whether the node has once had everything that the cluster had.
@@ -39,6 +41,7 @@ struct Replication: Sendable {
     self.settings = settings
     filling = isReady ? nil : Filling()
     advertAt = now
+    advancedAt = now
     collectAt = now.advanced(byMilliseconds: settings.collectMilliseconds)
     verification = Verification(at: now.advanced(byMilliseconds: settings.verifyMilliseconds))
   }
@@ -113,7 +116,8 @@ struct Replication: Sendable {
 
   /// Writes of this node that are durable now.
   mutating func committed(_ entries: [UInt8], positions: [UInt64]) {
-    if !peers.isEmpty { outbox.append(entries, positions: positions, settings: settings) }
+    outbox.append(entries, positions: positions, settings: settings)
+    if peers.isEmpty { outbox.drop(before: outbox.end) }
   }
 
   /// A member's request; it is answered now or when what the answer says is durable.
@@ -179,6 +183,7 @@ struct Replication: Sendable {
   mutating func advance<R: Replica & ~Copyable>(
     now: Instant, replica: inout R, random: inout SeededRandom, effects: inout [Effect]
   ) {
+    advancedAt = now
     ownAdvert.promote(replica: replica, settings: settings)
     answerWaiting(through: replica.committed, effects: &effects)
     if peers.isEmpty {
@@ -208,8 +213,13 @@ struct Replication: Sendable {
     if !peers.isEmpty { next = min(next, advertAt) }
     for peer in peers where peer.isReachable {
       if let at = peer.exchange.nextAt { next = min(next, at) }
-      if let at = peer.push.retry.notBefore, peer.push.next < outbox.end { next = min(next, at) }
-      if let at = peer.pullRetry.notBefore, !peer.wanted.isEmpty { next = min(next, at) }
+      // A time that has passed does not hinder any more: something else does, and will say so.
+      if let at = peer.push.retry.notBefore, at > advancedAt, peer.push.next < outbox.end {
+        next = min(next, at)
+      }
+      if let at = peer.pullRetry.notBefore, at > advancedAt, !peer.wanted.isEmpty {
+        next = min(next, at)
+      }
     }
     return next
   }

@@ -44,17 +44,6 @@ public struct SessionAcceptor: Sendable {
       cluster: cluster, transcript: transcript)
   }
 
-  private init(
-    session: UInt64, peer: Incarnated, answer: [UInt8], cluster: UInt64,
-    transcript: SessionTranscript
-  ) {
-    self.session = session
-    self.peer = peer
-    self.answer = answer
-    self.cluster = cluster
-    self.transcript = transcript
-  }
-
   /// Which session a proof belongs to; nil where it is no proof.
   public static func session(ofProof bytes: Span<UInt8>) -> UInt64? {
     var reader = ByteReader(bytes)

@@ -90,6 +90,7 @@ struct ClusterLoop: ~Copyable {
     self.poller = poller
     // A node without peers is ready from its first request on.
     step(.tick)
+    replica.isAlone = isAlone
     show()
   }
 
@@ -116,8 +117,12 @@ struct ClusterLoop: ~Copyable {
     links.expire(now: now, poller)
     reportOutcomes()
     if node.nextDeadline <= now { step(.tick) }
+    replica.isAlone = isAlone
     if isStatusNew || shownAt.advanced(byMilliseconds: Self.showMilliseconds) <= now { show() }
   }
+
+  /// Whether nobody else holds records that a forgotten delete could bring back.
+  private var isAlone: Bool { node.peerCount == 0 && !node.isJoining }
 
   private mutating func sleepMilliseconds() -> Int32 {
     if links.hasOutcomes { return 0 }
