@@ -59,29 +59,39 @@ extension Trait where Self == BlockingTrait {
 /// Runs `body` once per index on as many threads, waits for all, and returns what each gave.
 ///
 /// The first error thrown is thrown on. Expectations belong into the caller, not into `body`:
-/// a thread of its own knows nothing of the test that it runs for.
+/// a thread of its own knows nothing of the test that it runs for. Nor do nodes: one that is
+/// started there ends with the thread.
 @discardableResult
 func inParallel<Value: Sendable>(
   _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
 ) throws -> [Value] {
+  try inBackground(count, body).wait(for: count)
+}
+
+/// Begins what `inParallel` does; the caller does something else meanwhile, and waits later.
+func inBackground<Value: Sendable>(
+  _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
+) -> Results<Value> {
   let results = Results<Value>()
   for index in 0..<count {
     Thread.detachNewThread { results.add(index, Result { try body(index) }) }
   }
-  return try results.wait(for: count)
+  return results
 }
 
-private final class Results<Value: Sendable>: @unchecked Sendable {
+/// What threads at work give in the end.
+final class Results<Value: Sendable>: @unchecked Sendable {
   private let condition = NSCondition()
   private var values: [Int: Result<Value, any Error>] = [:]
 
-  func add(_ index: Int, _ value: Result<Value, any Error>) {
+  fileprivate func add(_ index: Int, _ value: Result<Value, any Error>) {
     condition.withLock {
       values[index] = value
       condition.broadcast()
     }
   }
 
+  @discardableResult
   func wait(for count: Int) throws -> [Value] {
     let all = condition.withLock {
       while values.count < count { condition.wait() }

@@ -25,7 +25,7 @@ final class Client: @unchecked Sendable {
     _ method: String, _ target: String, _ body: ByteText? = nil,
     fields: [(String, String)] = []
   ) throws -> Response {
-    let link = try connection ?? RawConnection(port: node.port, source: source)
+    let link = try connection ?? node.connect(source: source)
     connection = nil
     try link.send(request(method, target, body, fields: fields))
     let response = try link.readResponse(to: method)
@@ -75,7 +75,7 @@ final class Client: @unchecked Sendable {
 
   /// Stores many records over one pipelined connection; all must be accepted.
   func storeAll(_ table: String, _ records: [(key: String, value: ByteText)]) throws {
-    let link = try RawConnection(port: node.port)
+    let link = try node.connect()
     for start in stride(from: 0, to: records.count, by: 100) {
       let part = records[start..<min(start + 100, records.count)]
       let requests = part.map {

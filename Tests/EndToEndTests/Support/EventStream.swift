@@ -32,7 +32,7 @@ final class EventStream: @unchecked Sendable {
     _ node: Node, _ target: String, lastEventID: ByteText? = ByteText?.none, fields: String = "",
     version: String = "HTTP/1.1", receiveBufferBytes: Int32? = nil
   ) throws {
-    connection = try RawConnection(port: node.port, receiveBufferBytes: receiveBufferBytes)
+    connection = try node.connect(receiveBufferBytes: receiveBufferBytes)
     var request = "GET \(target) \(version)\r\nHost: localhost\r\n\(fields)"
     if let lastEventID { request += "Last-Event-ID: \(lastEventID.string)\r\n" }
     try connection.send(ByteText(request + "\r\n"))

@@ -8,6 +8,10 @@ final class Node: @unchecked Sendable {
   let directory: TemporaryDirectory
   private let environment: [String: String]
   private let arguments: [String]
+  /// Host of the address that it listens on.
+  private let host: String
+  /// How a client gets to it.
+  private let way: Way
   /// A command in front of the binary for the next start; it must become the binary (`exec`).
   var launcher: [String]
   private(set) var process: ChildProcess
@@ -19,16 +23,20 @@ final class Node: @unchecked Sendable {
   ///   - environment: replaces or joins the usual variables; an empty value takes one away.
   ///   - arguments: behind `127.0.0.1:0`.
   ///   - launcher: a command in front of the binary, which must become it (`exec`).
+  ///   - listen: where it listens first.
+  ///   - way: how a client gets there.
   init(
     _ environment: [String: String] = [:], arguments: [String] = [], launcher: [String] = [],
-    in directory: TemporaryDirectory? = nil
+    in directory: TemporaryDirectory? = nil, listen: String = "127.0.0.1:0", way: Way = .direct
   ) throws {
+    host = String(listen[..<listen.lastIndex(of: ":")!])
+    self.way = way
     self.directory = try directory ?? TemporaryDirectory()
     self.environment = try Self.environment(environment, self.directory)
     self.arguments = arguments
     self.launcher = launcher
     (process, port) = try Self.launch(
-      launcher, ["127.0.0.1:0"] + arguments, self.environment, self.directory)
+      launcher, [listen] + arguments, self.environment, self.directory)
   }
 
   /// The variables of a node whose data live in `directory`.
@@ -105,7 +113,8 @@ final class Node: @unchecked Sendable {
   func start(samePort: Bool = false) throws {
     guard process.exitStatus != nil else { throw Trouble("the node still runs") }
     process = try Self.process(
-      ["127.0.0.1:\(samePort ? port : 0)"] + arguments, environment, in: directory, launcher: launcher)
+      ["\(host):\(samePort ? port : 0)"] + arguments, environment, in: directory,
+      launcher: launcher)
     port = try Self.address(of: process)
   }
 
@@ -120,6 +129,33 @@ final class Node: @unchecked Sendable {
     let process = try Self.process(["127.0.0.1:0"] + arguments, all, in: directory)
     _ = try process.waitForExit()
     return process
+  }
+
+  // MARK: The way to it
+
+  enum Way: Sendable {
+    /// Over the loopback interface.
+    case direct
+    /// Over the loopback interface of a network of its own.
+    case inside(NetworkNamespace)
+    /// Over TLS, which another program speaks.
+    case sealed(authority: String)
+  }
+
+  /// A connection to it, as `RawConnection.init` makes one.
+  func connect(
+    source: String? = nil, receiveBufferBytes: Int32? = nil
+  ) throws -> RawConnection {
+    switch way {
+    case .direct:
+      try RawConnection(port: port, source: source, receiveBufferBytes: receiveBufferBytes)
+    case .inside(let namespace):
+      try namespace.inside {
+        try RawConnection(port: port, source: source, receiveBufferBytes: receiveBufferBytes)
+      }
+    case .sealed(let authority):
+      try Tunnel.connection(to: port, trusting: authority)
+    }
   }
 
   // MARK: The binary

@@ -12,10 +12,17 @@ final class NodeCluster: Sendable {
     for (name, value) in environment { all[name] = value }
     let first = try Node(all)
     let settings = all
-    let others = try inParallel(count - 1) { _ in
+    // One after the other: a process does not outlive the thread that starts it.
+    let others = try (1..<count).map { _ in
       try Node(settings, arguments: ["127.0.0.1:\(first.port)"])
     }
     nodes = [first] + others
+    try waitUntilWhole()
+  }
+
+  /// Takes nodes that have been told of each other, and waits until they know and are ready.
+  init(of nodes: [Node]) throws {
+    self.nodes = nodes
     try waitUntilWhole()
   }
 
@@ -42,8 +49,20 @@ final class NodeCluster: Sendable {
       stores = nodes.compactMap { try? $0.wholeStore() }
       return stores.count == nodes.count && stores.allSatisfy { $0 == stores[0] }
     }
-    if !agree { throw Trouble("the nodes differ: \(stores)") }
+    if !agree { throw Trouble(Self.difference(of: stores, among: nodes.count)) }
+    // The second line of repair finds nothing as long as the first one is right.
+    for node in nodes where try node.clusterFigure("repairs") != 0 {
+      throw Trouble("repairs were needed: \(node.log.suffix(2_000))")
+    }
     return stores[0]
+  }
+
+  /// What to say of stores that are not the same: all of it where it is short.
+  private static func difference(of stores: [ByteText], among count: Int) -> String {
+    guard stores.count == count else { return "only \(stores.count) of \(count) nodes answered" }
+    let lines = stores.map { Set($0.string.replacing("},", with: "},\n").split(separator: "\n")) }
+    let common = lines.dropFirst().reduce(lines[0]) { $0.intersection($1) }
+    return "the nodes differ: \(lines.map { $0.subtracting(common).sorted().prefix(10) })"
   }
 
   func stop() throws { for node in nodes { try node.stop() } }
@@ -61,23 +80,23 @@ extension Node {
   var isReady: Bool { (try? Client(self).send("GET", "/readyz").status) == 200 }
 
   /// What `/membership` says of the node at a port of 127.0.0.1.
-  func status(ofPort port: UInt16) -> String? {
+  func status(ofPort port: UInt16) -> String? { status(of: "127.0.0.1:\(port)") }
+
+  /// What `/membership` says of the node with this address.
+  func status(of address: String) -> String? {
     guard let nodes = try? JSONText.member("nodes", of: membershipText),
-      let member = try? JSONText.member("127.0.0.1:\(port)", of: nodes),
+      let member = try? JSONText.member(ByteText(address), of: nodes),
       let status = try? JSONText.member("status", of: member)
     else { return nil }
     return status.string.filter { $0 != "\"" }
   }
 
-  /// Every record of every table, the tables by name.
+  /// Every record of every table, as the node writes them.
   func wholeStore() throws -> ByteText {
     let response = try Client(self).send(
       "GET", "/store", fields: [("x-api-key", NodeCluster.secret)])
     guard response.status == 200 else { throw Trouble("/store: \(response.status)") }
-    let tables = try JSONText.members(of: response.body).filter { $0.raw != "{}" }
-    return tables.sorted { $0.name < $1.name }.reduce("") {
-      $0 + $1.name + "=" + $1.raw + "\n"
-    }
+    return response.body
   }
 
   /// Waits until a key has this value; nil: until it has none.
@@ -87,7 +106,17 @@ extension Node {
     let client = Client(self)
     return try eventually(within: seconds * Node.slowness) {
       let response = try client.get(table, key)
-      return value == nil ? response.status == 404 : try response.status == 200 && response.record().value == value
+      guard let value else { return response.status == 404 }
+      return try response.status == 200 && response.record().value == value
     }
+  }
+}
+
+extension Node {
+  /// A figure of `cluster` in `/stats`.
+  func clusterFigure(_ name: String) throws -> Int64 {
+    let cluster = try JSONText.member("cluster", of: try Client(self).stats())
+    guard let cluster else { throw Trouble("no cluster in /stats") }
+    return try JSONText.integer(ByteText(name), of: cluster)
   }
 }

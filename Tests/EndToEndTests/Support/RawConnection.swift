@@ -7,6 +7,8 @@ final class RawConnection: @unchecked Sendable {
   private(set) var received: [UInt8] = []
   private var used = 0
   private(set) var ended = false
+  /// Something that lasts as long as the connection.
+  var companion: AnyObject?
 
   /// Takes over a connected socket.
   init(descriptor: Int32) { self.descriptor = descriptor }
@@ -37,6 +39,13 @@ final class RawConnection: @unchecked Sendable {
   }
 
   deinit { close() }
+
+  /// Another descriptor of the same socket.
+  func duplicate() throws -> Int32 {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw Trouble("dup: errno \(errno)") }
+    return copy
+  }
 
   private static func withAddress<Result>(
     _ host: String, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Result

@@ -29,6 +29,16 @@ final class Tunnel: @unchecked Sendable {
     Glibc.close(ends[1])
   }
 
+  /// A connection whose tunnel lasts as long as it does.
+  static func connection(to port: UInt16, trusting authority: String) throws -> RawConnection {
+    let tunnel = try Tunnel(to: port, trusting: authority)
+    // The tunnel keeps its own end; what is handed out keeps the tunnel.
+    let far = tunnel.connection
+    let near = RawConnection(descriptor: try far.duplicate())
+    near.companion = tunnel
+    return near
+  }
+
   deinit {
     connection.close()
     // Without its input it ends; one that does not is told to, by its number.
