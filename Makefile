@@ -10,8 +10,11 @@ IMAGE ?= dynaswift#            the name that `make image` gives
 IMAGE_FLAGS ?=#                more options for it, such as --build-arg BUILDER=…
 SUITES ?=#                     the suites of `make asan` and `make tsan`, such as SUITES="TLS"; empty: all
 ROWS ?=#                       the rows of `make bench`; empty: all
+SEEDS ?=#                      how many worlds `make sim` runs; empty: as many as fit into 60 s
+SEED ?= $(shell date +%s)000#  the first of them; printed, so that a failure can be run again
 
 BINARY := $(CURDIR)/.build/release/dynaswift
+SIMULATOR := $(CURDIR)/.build/release/dynasim
 RELEASE := -c release --static-swift-stdlib --product dynaswift
 TESTS := --disable-xctest
 CHOSEN := $(addprefix --filter ,$(SUITES))
@@ -25,7 +28,7 @@ export HOME := $(CURDIR)/.build/home
 $(shell mkdir -p "$(HOME)")
 endif
 
-.PHONY: run build test fuzz asan tsan format bench image docker clean help set-up
+.PHONY: run build test sim simulator fuzz asan tsan format bench image docker clean help set-up
 
 run: build ## set up, build, and start a node on 127.0.0.1:6660 (LISTEN=host:port for another address)
 	@[ "$${DYNA_MODE:-}" != https ] || [ -e "$${DYNA_CERT_DIR:-cert}/server.crt" ] || bash cert.sh
@@ -35,11 +38,18 @@ run: build ## set up, build, and start a node on 127.0.0.1:6660 (LISTEN=host:por
 build: set-up ## build the optimised binary, .build/release/dynaswift
 	swift build $(RELEASE)
 
-test: build ## set up, check the floors, run every test and a short fuzz run
+test: build simulator ## set up, check the floors, run every test, 60 s of new seeds and a short fuzz run
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build $(TESTS) --skip EndToEndTests $(BRIEFLY)
+	DYNASIM_BINARY=$(SIMULATOR) swift test --skip-build $(TESTS) --skip EndToEndTests $(BRIEFLY)
+	@$(MAKE) sim
 	DYNASWIFT_BINARY=$(BINARY) swift test --skip-build $(TESTS) --filter EndToEndTests $(BRIEFLY)
 	@$(MAKE) fuzz FUZZ_SECONDS=$(if $(filter command line environment,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),10)
+
+sim: simulator ## let clusters live and fail in virtual time (SEEDS=1000 worlds, the first is SEED=…)
+	$(SIMULATOR) run --first $(SEED) $(if $(SEEDS),--seeds $(SEEDS),--seconds 60)
+
+simulator: set-up
+	swift build -c release --product dynasim
 
 fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_SECONDS=60 each)
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/fuzz.sh

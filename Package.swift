@@ -75,8 +75,14 @@ let package = Package(
     tests(
       "DurabilityTests", of: ["Durability", "Simulation", "Store", "Crypto", "JSON", "Bytes"]),
     tests("ClusterTests", of: ["Cluster", "Store", "Crypto", "Bytes"]),
+    tests("SimulationTests", of: ["Simulation", "Cluster"]),
     tests("PlatformTests", of: ["Platform", "Durability", "Store", "Bytes"]),
-    tests("ServerTests", of: ["Server", "Durability", "HTTP", "JSON", "Auth", "Store", "Platform", "Bytes"]),
+    tests(
+      "ServerTests",
+      of: [
+        "Server", "Cluster", "Durability", "HTTP", "JSON", "Auth", "Crypto", "Store", "Platform",
+        "Bytes",
+      ]),
     tests("EndToEndTests", of: []),
   ]
 )

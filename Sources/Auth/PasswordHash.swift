@@ -19,7 +19,8 @@ public enum PasswordHash {
   /// The text to keep for `secret`. `salt` is 16 fresh bytes of `SecureRandom`.
   public static func make(secret: Span<UInt8>, salt: Span<UInt8>) -> [UInt8] {
     precondition(salt.count == saltBytes, "the salt of a password has 16 bytes")
-    let digest = SHA256.hash(of: secret)
+    var digest = SHA256.hash(of: secret)
+    defer { SecretBytes.wipe(&digest) }
     let hash = KeyDerivation.scrypt(
       secret: digest.span, salt: salt, logN: current.logN, r: current.r, p: current.p,
       count: hashBytes)
@@ -36,7 +37,8 @@ public enum PasswordHash {
       let salt = decode(parts[3]), saltBytesAllowed.contains(salt.count),
       let expected = decode(parts[4]), hashBytesAllowed.contains(expected.count)
     else { return false }
-    let digest = SHA256.hash(of: secret)
+    var digest = SHA256.hash(of: secret)
+    defer { SecretBytes.wipe(&digest) }
     let actual = KeyDerivation.scrypt(
       secret: digest.span, salt: salt.span, logN: parameters.logN, r: parameters.r, p: parameters.p,
       count: expected.count)

@@ -171,6 +171,24 @@
     tail = 0
   }
 
+  /// Overwrites all the memory that is held, and forgets the bytes: for what nobody may find there
+  /// later.
+  @inline(never)
+  public mutating func erase() {
+    unsafe storage?.update(repeating: 0, count: capacity)
+    clear()
+  }
+
+  /// Overwrites `count` bytes at the front, and drops them.
+  @inline(never)
+  public mutating func erase(_ count: Int) {
+    precondition(count >= 0 && count <= tail - head, "erased more than there is")
+    if count > 0, let storage = unsafe storage {
+      unsafe (storage + head).update(repeating: 0, count: count)
+    }
+    consume(count)
+  }
+
   /// Forgets the bytes and gives the memory back.
   public mutating func release() {
     unsafe storage?.deallocate()

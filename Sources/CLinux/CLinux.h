@@ -87,7 +87,9 @@ static inline int clinux_open_at(int folder, const char *path, int flags, mode_t
 static inline int clinux_get_flags(int file) { return fcntl(file, F_GETFL); }
 static inline int clinux_set_flags(int file, int flags) { return fcntl(file, F_SETFL, flags); }
 
+static inline int clinux_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXEC, 0); }
+
 // prctl(2) takes variable arguments.
-static inline int clinux_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+static inline int clinux_set_dumpable(int yes) { return prctl(PR_SET_DUMPABLE, yes, 0, 0, 0); }
 
 #endif

@@ -11,9 +11,10 @@ public enum Event: Sendable {
   case response(RequestID, from: Incarnated, bytes: [UInt8])
   /// There will be no answer: no connection, a refusal, or too late. The peer may have acted or not.
   case failed(RequestID, reason: RequestFailure)
-  /// This node's own writes: entries of the log that are durable now, in the order of their positions.
-  /// `through` is the position up to which everything is durable, whether its own or a peer's.
-  case committed(entries: [UInt8], count: Int, through: UInt64)
+  /// This node's own writes (puts and tombstones): entries of the log that are durable now, and the
+  /// position of each, ascending. `through` is the position up to which everything is durable,
+  /// whether its own or a peer's; where only a peer's writes became durable there are no entries.
+  case committed(entries: [UInt8], positions: [UInt64], through: UInt64)
   /// The node begins to stop: tell the others.
   case leave
 }

@@ -17,18 +17,27 @@ public protocol Replica: ~Copyable {
   /// The highest position handed out.
   var appended: UInt64 { get }
 
-  /// A hybrid time that every later write of this node exceeds, and that none issued so far does.
+  /// A hybrid time that every later write of this node exceeds, also after a crash; every write that
+  /// does not exceed it is in its shard's clock by the time that clock is asked for.
+  ///
+  /// The promise is in the log, as a clock ceiling: it holds once `appended`, as it is at the
+  /// return, is committed. Where the log has no room, an older time for which that is so.
   mutating func hybridTime() -> UInt64
 
   /// Which writes the shard has seen, whether or not they are durable by now.
   func clock(ofShard shard: Int) -> ShardClock
 
-  /// Applies a peer's entries, each through the one door and into the log, and counts each as seen,
-  /// whether it won or not.
+  /// Applies a peer's entries (puts and tombstones), each through the one door and into the log, and
+  /// counts each as seen, whether it won or not.
   ///
+  /// An entry that the shard's clock has seen is passed over: it may be a late copy of a write whose
+  /// tombstone is gone already, and nothing but the clock remembers that.
+  ///
+  /// - Parameter evenSeen: applies also what the clock has seen. Only for repairing a difference
+  ///   that should not exist.
   /// - Returns: nil, with nothing or a part applied, where the entries are malformed or there is no
   ///   room for them; what was applied is applied, and sending it again does no harm.
-  mutating func apply(_ entries: Span<UInt8>, count: Int) -> AppliedEntries?
+  mutating func apply(_ entries: Span<UInt8>, count: Int, evenSeen: Bool) -> AppliedEntries?
 
   /// Counts as seen, in a shard, all that `clock` has seen; logged. For the end of a pull: what the
   /// peer had seen and did not send was superseded.
@@ -64,9 +73,10 @@ public protocol Replica: ~Copyable {
 
 /// What became of a peer's entries.
 public struct AppliedEntries: Sendable {
-  /// They are durable when this position is committed.
+  /// They are durable when this position is committed; so are those that had been seen before.
   public let position: UInt64
-  /// Numbers (from 0) of entries that lost against a different record which was already here.
+  /// Numbers (from 0) of entries that lost against another node's record which was already here;
+  /// of those passed over too.
   public let superseded: [UInt32]
 
   public init(position: UInt64, superseded: [UInt32]) {

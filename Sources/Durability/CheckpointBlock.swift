@@ -21,6 +21,30 @@ public enum CheckpointBlock {
 
   public static func block(ofID id: Int64) -> UInt32 { UInt32(truncatingIfNeeded: id) }
 
+  /// The numbers of all rows of a shard.
+  public static func ids(ofShard shard: Int) -> ClosedRange<Int64> {
+    id(shard: shard, block: 0)...id(shard: shard, block: .max)
+  }
+
+  /// The numbers of all rows.
+  public static let allIDs: ClosedRange<Int64> = 0...(.max)
+
+  /// How many bytes of a row say which key seals it.
+  public static let keyedBytes = 8
+
+  /// The number of the data key that seals a row, from its first bytes; nil where they are not those
+  /// of a row.
+  public static func keyID(ofHead head: Span<UInt8>) -> UInt32? {
+    var reader = ByteReader(head)
+    guard reader.readUInt8() == format, reader.skip(3) else { return nil }
+    return reader.readUInt32()
+  }
+
+  /// Into how many blocks, as a power of two, the shard of a row was divided.
+  public static func blockBits(ofHead head: Span<UInt8>) -> UInt8? {
+    head.count > 1 ? head[1] : nil
+  }
+
   /// What is authentic besides the entries: the row they belong to, and the head. A row that is
   /// moved to another number does not open.
   static func associatedData(id: Int64, header: Span<UInt8>) -> ByteBuffer {

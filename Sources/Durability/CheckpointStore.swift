@@ -27,6 +27,13 @@ public protocol CheckpointStore: ~Copyable {
     _ body: (_ id: Int64, _ block: Span<UInt8>) -> Bool
   ) throws(CheckpointStoreError)
 
+  /// Calls `body` with the numbers of the rows in a range, in their order, with how many bytes each
+  /// has and the first `count` of them, until it returns false. Reads little more than that.
+  mutating func forEachHead(
+    _ ids: ClosedRange<Int64>, bytes count: Int,
+    _ body: (_ id: Int64, _ byteCount: Int, _ head: Span<UInt8>) -> Bool
+  ) throws(CheckpointStoreError)
+
   /// The value kept under `key`, nil where there is none.
   mutating func meta(_ key: String) throws(CheckpointStoreError) -> [UInt8]?
 }

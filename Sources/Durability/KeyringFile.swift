@@ -11,6 +11,10 @@ enum KeyringFile {
       if index > 0 { text.append("," as StaticString) }
       text.append("\n{\"id\":" as StaticString)
       text.append(decimal: UInt64(key.wrapped.keyID))
+      if let made = key.made {
+        text.append(#","made":"# as StaticString)
+        text.append(decimal: made)
+      }
       text.append(#","wrapped":[{"by":""# as StaticString)
       Hex.append(key.wrapped.wrappingKeyID.span, to: &text)
       text.append(#"","salt":""# as StaticString)
@@ -23,7 +27,7 @@ enum KeyringFile {
   }
 
   static func decode(
-    _ text: Span<UInt8>, keyEncryptionKey: [UInt8]
+    _ text: Span<UInt8>, keyEncryptionKey: Span<UInt8>
   ) throws(KeyringError) -> Keyring {
     guard (try? JSONValidator.check(text)) != nil, let root = JSONReader.root(of: text),
       text.unsigned("format", of: root) == 1,
@@ -33,7 +37,10 @@ enum KeyringFile {
     var keys: [Keyring.DataKey] = []
     var cursor = JSONCursor(list)
     while let element = cursor.nextElement(in: text) {
-      keys.append(try key(element, in: text, keyEncryptionKey: keyEncryptionKey))
+      let key = try key(element, in: text, keyEncryptionKey: keyEncryptionKey)
+      // Of two keys with one number nobody could say which of them sealed what.
+      guard !keys.contains(where: { $0.wrapped.keyID == key.wrapped.keyID }) else { throw .damaged }
+      keys.append(key)
     }
     guard keys.contains(where: { $0.wrapped.keyID == current }) else { throw .damaged }
     return Keyring(keys: keys, currentKeyID: UInt32(current))
@@ -41,7 +48,7 @@ enum KeyringFile {
 
   /// One data key, by the wrap that the key-encryption key fits.
   private static func key(
-    _ element: JSONElement, in text: Span<UInt8>, keyEncryptionKey: [UInt8]
+    _ element: JSONElement, in text: Span<UInt8>, keyEncryptionKey: Span<UInt8>
   ) throws(KeyringError) -> Keyring.DataKey {
     guard let id = text.unsigned("id", of: element), id <= UInt32.max,
       let wraps = JSONReader.member("wrapped", of: element, in: text), wraps.kind == .array
@@ -56,8 +63,9 @@ enum KeyringFile {
       else { throw .damaged }
       guard by == wanted else { continue }
       let wrapped = WrappedKey(keyID: UInt32(id), wrappingKeyID: by, salt: salt, sealed: sealed)
-      guard let bytes = wrapped.unwrap(keyEncryptionKey: keyEncryptionKey) else { throw .damaged }
-      return Keyring.DataKey(wrapped: wrapped, bytes: bytes)
+      guard let secret = wrapped.unwrap(keyEncryptionKey: keyEncryptionKey) else { throw .damaged }
+      return Keyring.DataKey(
+        wrapped: wrapped, secret: secret, made: text.unsigned("made", of: element))
     }
     throw .wrongKey
   }

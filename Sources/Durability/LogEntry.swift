@@ -1,4 +1,5 @@
 public import Bytes
+public import Store
 
 /// One change as bytes: what the log, the blocks of a checkpoint and replication carry.
 ///
@@ -13,6 +14,8 @@ public enum LogEntry {
     case tombstone = 2
     /// No hybrid time beyond the one given has been, or will be until the next ceiling, given out.
     case clockCeiling = 3
+    /// What a shard has seen, beyond the writes whose entries stand in the log: the end of a pull.
+    case clock = 4
   }
 
   /// The most that an entry adds to the bytes of its names, key and value: the length, the kind,
@@ -48,6 +51,21 @@ public enum LogEntry {
     buffer.appendUInt8(Kind.clockCeiling.rawValue)
     buffer.appendUInt64(hybridTime)
   }
+
+  /// Appends the news that a shard has seen all that `clock` has.
+  public static func appendClock(
+    _ clock: ShardClock, ofShard shard: Int, into buffer: inout ByteBuffer
+  ) {
+    let start = buffer.count
+    buffer.appendUInt32(0)
+    buffer.appendUInt8(Kind.clock.rawValue)
+    buffer.appendUInt16(UInt16(shard))
+    clock.encode(into: &buffer)
+    buffer.replaceUInt32(at: start, with: UInt32(buffer.count - start - 4))
+  }
+
+  /// At least as many bytes as `appendClock` appends.
+  public static func byteBound(of clock: ShardClock) -> Int { 4 + 1 + 2 + 10 + 15 * clock.size }
 
   @usableFromInline static func appendHead(
     _ kind: Kind, table: Span<UInt8>, key: Span<UInt8>, valueBytes: Int, owner: Span<UInt8>,

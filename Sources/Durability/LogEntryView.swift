@@ -3,7 +3,7 @@ public import Store
 
 /// An entry as it lies in a frame, a block or a message, checked and pointed into.
 ///
-/// A clock ceiling has empty names and only its `hybridTime`.
+/// A clock ceiling has empty names and only its `hybridTime`; a shard's clock has only `shardClock`.
 public struct LogEntryView: ~Escapable {
   public let kind: LogEntry.Kind
   public let hybridTime: UInt64
@@ -43,14 +43,33 @@ public struct LogEntryView: ~Escapable {
     }
   }
 
+  /// The shard and what it has seen, of an entry of the kind `clock`. Nil for any other.
+  public var shardClock: (shard: Int, clock: ShardClock)? {
+    guard kind == .clock else { return nil }
+    var reader = ByteReader(names)
+    guard let shard = reader.readUInt16(), shard < Shard.count,
+      let clock = ShardClock(reading: &reader), reader.remaining == 0
+    else { return nil }
+    return (Int(shard), clock)
+  }
+
   /// Reads an entry without its length field. Nil where the bytes are not exactly one entry.
   @_lifetime(copy body)
   public init?(body: Span<UInt8>) {
     var reader = ByteReader(body)
-    guard let code = reader.readUInt8(), let kind = LogEntry.Kind(rawValue: code),
-      let hybridTime = reader.readUInt64()
-    else { return nil }
+    guard let code = reader.readUInt8(), let kind = LogEntry.Kind(rawValue: code) else {
+      return nil
+    }
     self.kind = kind
+    if kind == .clock {
+      (hybridTime, node, boot, sequence, version) = (0, 0, 0, 0, 0)
+      (tableBytes, ownerBytes, keyBytes) = (0, 0, 0)
+      names = body.extracting(1..<body.count)
+      // A damaged clock is no entry: nothing else would notice that what was seen is forgotten.
+      if shardClock == nil { return nil }
+      return
+    }
+    guard let hybridTime = reader.readUInt64() else { return nil }
     self.hybridTime = hybridTime
     if kind == .clockCeiling {
       guard reader.remaining == 0 else { return nil }

@@ -17,6 +17,7 @@ struct LogFiles<D: Disk>: ~Copyable {
     let number: UInt64
     let lastLSN: UInt64
     let size: Int
+    let keyID: UInt32
   }
 
   struct Unfinished {
@@ -45,7 +46,9 @@ struct LogFiles<D: Disk>: ~Copyable {
     nextNumber = recovered.nextSegment
     for segment in recovered.segments {
       closed.append(
-        Closed(number: segment.number, lastLSN: segment.lastLSN, size: segment.byteCount))
+        Closed(
+          number: segment.number, lastLSN: segment.lastLSN, size: segment.byteCount,
+          keyID: segment.keyID))
     }
   }
 
@@ -59,7 +62,10 @@ struct LogFiles<D: Disk>: ~Copyable {
   var spareRoom: Int { spare.map { $0.size - LogSegment.framesOffset } ?? 0 }
 
   mutating func close(_ segment: OpenSegment<D.File>, lastLSN: UInt64) {
-    closed.append(Closed(number: segment.header.number, lastLSN: lastLSN, size: segment.size))
+    closed.append(
+      Closed(
+        number: segment.header.number, lastLSN: lastLSN, size: segment.size,
+        keyID: segment.header.keyID))
   }
 
   // MARK: Making room
@@ -144,19 +150,30 @@ struct LogFiles<D: Disk>: ~Copyable {
 
   // MARK: Giving back
 
-  /// Sorts out the closed segments with entries up to `lsn` only.
-  mutating func recycle(through lsn: UInt64) throws(DiskError) {
+  /// Sorts out the closed segments with entries up to `lsn` only. One of another key than `keyID`
+  /// is not kept: until it is used again its head would need that key.
+  mutating func recycle(through lsn: UInt64, keyID: UInt32) throws(DiskError) {
     var kept: [Closed] = []
     for segment in closed {
       if segment.lastLSN > lsn {
         kept.append(segment)
-      } else if segment.size == options.segmentBytes, recycled.count < options.recycledMax {
+      } else if segment.size == options.segmentBytes, segment.keyID == keyID,
+        recycled.count < options.recycledMax
+      {
         recycled.append(segment)
       } else {
         try disk.remove(LogSegment.name(segment.number))
       }
     }
     closed = kept
+  }
+
+  /// Removes the segments of other keys than `keyID` that were kept to be used again.
+  mutating func forgetRecycled(exceptOf keyID: UInt32) throws(DiskError) {
+    for segment in recycled where segment.keyID != keyID {
+      try disk.remove(LogSegment.name(segment.number))
+    }
+    recycled.removeAll { $0.keyID != keyID }
   }
 
   /// Removes what holds no entries that are needed, and with `closedToo` every segment.

@@ -50,7 +50,7 @@ struct LogScan: ~Copyable {
     report.segments.append(
       RecoveryReport.Segment(
         number: header.number, firstLSN: header.firstLSN, lastLSN: report.lastLSN,
-        byteCount: segment.count))
+        byteCount: segment.count, keyID: header.keyID))
   }
 
   private mutating func take(
@@ -155,6 +155,6 @@ struct LogScan: ~Copyable {
       Span(), firstLSN: lsn, count: 0, number: written, durableLSN: lsn - 1, into: &target)
     return RecoveryReport.Segment(
       number: header.number, firstLSN: header.firstLSN, lastLSN: report.lastLSN,
-      byteCount: target.count)
+      byteCount: target.count, keyID: header.keyID)
   }
 }

@@ -25,7 +25,7 @@ public struct LogWriter<D: Disk>: ~Copyable {
   }
 
   private let identity: NodeIdentity
-  private let keyring: Keyring
+  private var keyring: Keyring
   private let options: LogOptions
   private let random: RandomSource
   private var files: LogFiles<D>
@@ -167,6 +167,41 @@ public struct LogWriter<D: Disk>: ~Copyable {
     } catch { throw .outOfSpace }
   }
 
+  // MARK: Keys
+
+  /// Takes the keyring for every segment from the next one on. It must be durable.
+  public mutating func use(_ keyring: Keyring) throws(LogError) {
+    if let failure { throw failure }
+    self.keyring = keyring
+    do { try files.forgetRecycled(exceptOf: keyring.currentKeyID) } catch {
+      failure = .disk(error)
+      throw .disk(error)
+    }
+  }
+
+  /// The data key that new segments are sealed with.
+  public var keyID: UInt32 { keyring.currentKeyID }
+
+  /// Whether what is written next goes into a segment of an older key.
+  public var usesOldKey: Bool {
+    current.map { $0.header.keyID != keyring.currentKeyID } ?? false
+  }
+
+  /// What `bytesAvailable` will be at least after `leaveSegment`; nil where no spare is ready.
+  public var bytesAvailableAfterLeaving: Int? {
+    files.spareRoom > 0 ? max(0, files.spareRoom - LogFrame.overhead) : nil
+  }
+
+  /// Ends the current segment, durably, and goes on in the spare one, which must be ready.
+  public mutating func leaveSegment() throws(LogError) {
+    if let failure { throw failure }
+    precondition(files.spareRoom > 0, "a segment is left for one that is ready")
+    do { try openNext(entryBytes: 0) } catch {
+      failure = error
+      throw error
+    }
+  }
+
   // MARK: Room
 
   /// Does a part of the work towards one spare segment beyond the current one: at most 256 KiB of
@@ -183,7 +218,7 @@ public struct LogWriter<D: Disk>: ~Copyable {
   /// checkpoint holds: some are kept to be used again, the others removed.
   public mutating func recycle(through lsn: UInt64) throws(LogError) {
     if let failure { throw failure }
-    do { try files.recycle(through: lsn) } catch {
+    do { try files.recycle(through: lsn, keyID: keyring.currentKeyID) } catch {
       failure = .disk(error)
       throw .disk(error)
     }

@@ -23,8 +23,10 @@ public struct NodeIdentity: Equatable, Sendable {
 
   /// Reads the identity, or makes one where there is none, and counts this start. Durable once it
   /// returns.
+  ///
+  /// - Parameter cluster: the cluster that a new identity belongs to; nil draws a new one.
   public static func open<D: Disk>(
-    _ disk: D, random: RandomSource = SecureRandom.bytes
+    _ disk: D, cluster: UInt64? = nil, random: RandomSource = SecureRandom.bytes
   ) throws(NodeIdentityError) -> NodeIdentity {
     let found: [UInt8]?
     do { found = try AtomicFile.read(disk, fileName) } catch { throw .disk(error) }
@@ -34,7 +36,8 @@ public struct NodeIdentity: Equatable, Sendable {
       guard last.boot < .max else { throw .exhausted }
       identity = NodeIdentity(cluster: last.cluster, node: last.node, boot: last.boot + 1)
     } else {
-      identity = NodeIdentity(cluster: number(random), node: number(random), boot: 1)
+      identity = NodeIdentity(
+        cluster: cluster ?? number(random), node: number(random), boot: 1)
     }
     var text = ByteBuffer()
     identity.encode(into: &text)

@@ -7,6 +7,8 @@ public struct RecoveryReport: Equatable, Sendable {
     /// `firstLSN - 1` where it holds none.
     public var lastLSN: UInt64
     public var byteCount: Int
+    /// The data key that its frames are sealed with.
+    public var keyID: UInt32
   }
 
   /// A tail that was cut: it was never acknowledged.

@@ -2,28 +2,43 @@ import Bytes
 import Crypto
 
 /// Reads a snapshot back, chunk by chunk, with the operator's key and nothing else.
+///
+/// One that was made before the data keys were wrapped anew opens with the operator's key of then,
+/// or with the keyring of the node that made it, as long as that holds the data key.
 public struct SnapshotReader<D: Disk>: ~Copyable {
   private let file: D.File
   private let fileBytes: UInt64
   private let header: [UInt8]
   private var cipher: AEAD
+  /// Whether the key is known to be that of the file; else the first chunk proves it.
+  private let isKeyProven: Bool
   public let name: String
   /// Milliseconds since 1970.
   public let time: UInt64
   /// The cluster whose data it is.
   public let cluster: UInt64
 
+  /// - Parameter keyring: asked for the data key where the snapshot was wrapped with another key.
   public init(
-    disk: D, name: String, keyEncryptionKey: [UInt8]
+    disk: D, name: String, keyEncryptionKey: Span<UInt8>, keyring: Keyring? = nil
   ) throws(SnapshotError) {
     let (file, fileBytes, head) = try Self.begin(disk, name)
     guard let found = SnapshotFile.decode(head.span) else { throw .notASnapshot(name) }
-    guard found.key.wrappingKeyID == WrappedKey.wrappingKeyID(of: keyEncryptionKey) else {
-      throw .wrongKey(name)
+    let isWrappedByIt =
+      found.key.wrappingKeyID == WrappedKey.wrappingKeyID(of: keyEncryptionKey)
+    let dataKey: Secret
+    if isWrappedByIt {
+      guard let unwrapped = found.key.unwrap(keyEncryptionKey: keyEncryptionKey) else {
+        throw .notASnapshot(name)
+      }
+      dataKey = unwrapped
+    } else {
+      guard let known = keyring?.keys.first(where: { $0.wrapped.keyID == found.key.keyID }) else {
+        throw .wrongKey(name)
+      }
+      dataKey = known.secret
     }
-    guard let dataKey = found.key.unwrap(keyEncryptionKey: keyEncryptionKey) else {
-      throw .notASnapshot(name)
-    }
+    isKeyProven = isWrappedByIt
     var key = Keyring.derive(dataKey, salt: found.salt.span, label: SnapshotFile.label)
     cipher = AEAD(key: key.span)
     SecretBytes.wipe(&key)
@@ -69,7 +84,10 @@ public struct SnapshotReader<D: Disk>: ~Copyable {
         cipher.open(
           nonce: SnapshotFile.nonce(chunk: chunk, isLast: isLast), associatedData: header.span,
           sealed: sealed.span, into: &plain)
-      else { throw .damaged(name, chunk: Int(chunk)) }
+      else {
+        if chunk == 0, !isKeyProven { throw .wrongKey(name) }
+        throw .damaged(name, chunk: Int(chunk))
+      }
       try body(plain.span)
       if isLast { return }
       offset += UInt64(count)

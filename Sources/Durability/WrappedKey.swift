@@ -16,28 +16,28 @@ struct WrappedKey: Equatable, Sendable {
   var sealed: [UInt8]
 
   /// The mark by which a key-encryption key is recognised.
-  static func wrappingKeyID(of keyEncryptionKey: [UInt8]) -> [UInt8] {
+  static func wrappingKeyID(of keyEncryptionKey: Span<UInt8>) -> [UInt8] {
     KeyDerivation.hkdf(
-      secret: keyEncryptionKey.span, salt: [UInt8]().span,
+      secret: keyEncryptionKey, salt: [UInt8]().span,
       info: Array("dynaswift key-encryption key id".utf8).span, count: wrappingKeyIDBytes)
   }
 
   static func wrap(
-    _ key: [UInt8], keyID: UInt32, keyEncryptionKey: [UInt8], random: RandomSource
+    _ key: Span<UInt8>, keyID: UInt32, keyEncryptionKey: Span<UInt8>, random: RandomSource
   ) -> WrappedKey {
     let salt = random(saltBytes)
     var cipher = cipher(keyEncryptionKey, salt: salt)
     var sealed = ByteBuffer(capacity: sealedBytes)
     cipher.seal(
       nonce: Nonce(prefix: 0, counter: 0), associatedData: associatedData(keyID).span,
-      plaintext: key.span, into: &sealed)
+      plaintext: key, into: &sealed)
     return WrappedKey(
       keyID: keyID, wrappingKeyID: wrappingKeyID(of: keyEncryptionKey), salt: salt,
       sealed: sealed.copied())
   }
 
   /// The data key; nil where the key-encryption key is another one or a byte has changed.
-  func unwrap(keyEncryptionKey: [UInt8]) -> [UInt8]? {
+  func unwrap(keyEncryptionKey: Span<UInt8>) -> Secret? {
     var cipher = Self.cipher(keyEncryptionKey, salt: salt)
     var key = ByteBuffer(capacity: AEAD.keyBytes)
     guard sealed.count == Self.sealedBytes,
@@ -45,12 +45,14 @@ struct WrappedKey: Equatable, Sendable {
         nonce: Nonce(prefix: 0, counter: 0), associatedData: Self.associatedData(keyID).span,
         sealed: sealed.span, into: &key)
     else { return nil }
-    return key.copied()
+    var bytes = key.copied()
+    key.erase()
+    return Secret(taking: &bytes)
   }
 
-  private static func cipher(_ keyEncryptionKey: [UInt8], salt: [UInt8]) -> AEAD {
+  private static func cipher(_ keyEncryptionKey: Span<UInt8>, salt: [UInt8]) -> AEAD {
     var key = KeyDerivation.hkdf(
-      secret: keyEncryptionKey.span, salt: salt.span,
+      secret: keyEncryptionKey, salt: salt.span,
       info: Array("dynaswift key wrap".utf8).span, count: AEAD.keyBytes)
     defer { SecretBytes.wipe(&key) }
     return AEAD(key: key.span)

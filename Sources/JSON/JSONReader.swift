@@ -29,6 +29,7 @@ public enum JSONReader {
       return [UInt8](copying: document.extracting(contents))
     }
     var decoded = ByteBuffer(capacity: contents.count)
+    defer { decoded.erase() }  // it may be a password
     guard JSONText.decode(contents, in: document, to: &decoded) == .wellFormed else { return nil }
     return decoded.copied()
   }

@@ -7,6 +7,7 @@ internal import Glibc
 /// It is held open: names are resolved in it whatever becomes of the path it was opened by.
 public final class FileDisk: Disk {
   private let directory: Descriptor
+  var descriptor: Int32 { directory.raw }
 
   /// Opens a directory that exists.
   public init(path: String) throws(DiskError) {

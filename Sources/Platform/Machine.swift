@@ -53,8 +53,11 @@ public enum Machine {
   /// Ends the process at once: nothing is flushed, no thread is waited for.
   public static func exit(_ code: ExitCode) -> Never { _exit(code.rawValue) }
 
-  /// Keeps other processes of the same user, and core files, from reading the keys in memory.
-  public static func setUndumpable() { _ = clinux_set_undumpable() }
+  /// Whether other processes of the same user, and core files, may have what is in memory. Keys are:
+  /// a node says no (prctl(2), PR_SET_DUMPABLE), which also keeps debuggers away.
+  public static func setDumpable(_ isDumpable: Bool) {
+    _ = clinux_set_dumpable(isDumpable ? 1 : 0)
+  }
 }
 
 /// What the process says to the one that started it.

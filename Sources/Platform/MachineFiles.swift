@@ -82,12 +82,19 @@ extension Machine {
     }
   }
 
-  /// Writes all bytes where the descriptor stands, in as many calls as it takes.
+  /// The path from the root on, of one that may start in the working directory.
+  public static func absolutePath(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let folder = unsafe getcwd(nil, 0) else { return path }
+    defer { unsafe free(folder) }
+    return unsafe String(cString: folder) + "/" + path
+  }
+
   /// Writes to an open descriptor, such as the standard output. What cannot be written is lost.
   public static func write(_ bytes: Span<UInt8>, to descriptor: Int32) {
     try? writeAll(descriptor, bytes)
   }
 
+  /// Writes all bytes where the descriptor stands, in as many calls as it takes.
   static func writeAll(_ descriptor: Int32, _ bytes: Span<UInt8>) throws(SystemError) {
     var offset = 0
     while offset < bytes.count {

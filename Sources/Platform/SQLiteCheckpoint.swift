@@ -25,6 +25,7 @@ public struct SQLiteCheckpoint: ~Copyable, @unchecked Sendable, CheckpointStore 
   private let settingMeta: SQLiteStatement
   private let readingMeta: SQLiteStatement
   private let readingBlocks: SQLiteStatement
+  private let readingIDs: SQLiteStatement
 
   /// The version of the tables, kept in the file as `user_version`.
   static let schemaVersion: Int64 = 1
@@ -45,6 +46,8 @@ public struct SQLiteCheckpoint: ~Copyable, @unchecked Sendable, CheckpointStore 
     let settingMeta = try connection.prepare("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")
     let readingMeta = try connection.prepare("SELECT bytes FROM meta WHERE name = ?1")
     let readingBlocks = try connection.prepare("SELECT id, bytes FROM block ORDER BY id")
+    let readingIDs = try connection.prepare(
+      "SELECT id FROM block WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
 
     self.connection = connection
     self.beginning = beginning
@@ -55,6 +58,7 @@ public struct SQLiteCheckpoint: ~Copyable, @unchecked Sendable, CheckpointStore 
     self.settingMeta = settingMeta
     self.readingMeta = readingMeta
     self.readingBlocks = readingBlocks
+    self.readingIDs = readingIDs
   }
 
   public func begin() throws(CheckpointStoreError) { try beginning.run() }
@@ -88,6 +92,27 @@ public struct SQLiteCheckpoint: ~Copyable, @unchecked Sendable, CheckpointStore 
     while try readingBlocks.step() {
       let id = readingBlocks.number(0)
       guard readingBlocks.withBytes(1, { body(id, $0) }) else { return }
+    }
+  }
+
+  public func forEachHead(
+    _ ids: ClosedRange<Int64>, bytes count: Int,
+    _ body: (_ id: Int64, _ byteCount: Int, _ head: Span<UInt8>) -> Bool
+  ) throws(CheckpointStoreError) {
+    defer { readingIDs.reset() }
+    readingIDs.bind(1, ids.lowerBound)
+    readingIDs.bind(2, ids.upperBound)
+    var blob: SQLiteBlob?
+    while try readingIDs.step() {
+      let id = readingIDs.number(0)
+      if blob == nil {
+        blob = try connection.openBlob(row: id)
+      } else {
+        try blob?.move(toRow: id)
+      }
+      guard let size = blob?.byteCount,
+        let head = try blob?.read(min(count, size)), body(id, size, head.span)
+      else { return }
     }
   }
 

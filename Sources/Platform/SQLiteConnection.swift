@@ -62,6 +62,14 @@ internal import Glibc
     return try statement.step() ? statement.number(0) : nil
   }
 
+  /// The bytes of one block, to be read in part.
+  func openBlob(row: Int64) throws(CheckpointStoreError) -> SQLiteBlob {
+    var opened: OpaquePointer?
+    let code = unsafe sqlite3_blob_open(handle, "main", "block", "bytes", row, 0, &opened)
+    guard code == SQLITE_OK, let opened = unsafe opened else { throw error("sqlite3_blob_open") }
+    return unsafe SQLiteBlob(opened, of: handle)
+  }
+
   /// Whether a transaction is open.
   var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 

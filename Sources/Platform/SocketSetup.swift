@@ -37,6 +37,13 @@ public struct Listener: ~Copyable, Sendable {
   public let descriptor: Descriptor
   /// The port it is bound to, also where the system chose it.
   public let port: UInt16
+
+  /// Another hold on the same socket: it goes on listening when one of the two is closed.
+  public func duplicate() throws(SystemError) -> Listener {
+    let raw = clinux_duplicate(descriptor.raw)
+    guard raw >= 0 else { throw .last("fcntl") }
+    return Listener(descriptor: Descriptor(owning: raw), port: port)
+  }
 }
 
 extension Socket {
@@ -93,6 +100,11 @@ extension Socket {
     let size = socklen_t(MemoryLayout<timeval>.size)
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+  }
+
+  /// Makes reads and writes return at once (`.wouldBlock`), for a loop that polls the descriptor.
+  public static func setNonBlocking(_ descriptor: Int32) {
+    _ = clinux_set_flags(descriptor, clinux_get_flags(descriptor) | O_NONBLOCK)
   }
 
   private static func connect(

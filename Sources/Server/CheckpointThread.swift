@@ -30,8 +30,9 @@ struct CheckpointThread: ~Copyable {
   private let gate: CheckpointGate
   private let database: Database
   private let log: CommitLog
-  private let snapshots: Snapshots
+  private var snapshots: Snapshots
   private let reserve: Reserve
+  private var keys: KeyRotation
   private let snapshotMilliseconds: UInt64
   private let logger: Logger
   private var checkpointer: Checkpointer
@@ -51,7 +52,8 @@ struct CheckpointThread: ~Copyable {
   /// - Parameter position: up to where storage.db holds the log already.
   init(
     gate: CheckpointGate, database: Database, checkpointer: consuming Checkpointer,
-    position: UInt64, snapshots: Snapshots, reserve: Reserve, snapshotMinutes: UInt64,
+    position: UInt64, snapshots: Snapshots, reserve: Reserve, keys: KeyRotation,
+    snapshotMinutes: UInt64,
     logger: Logger
   ) {
     self.gate = gate
@@ -60,6 +62,7 @@ struct CheckpointThread: ~Copyable {
     self.checkpointer = checkpointer
     self.snapshots = snapshots
     self.reserve = reserve
+    self.keys = keys
     snapshotMilliseconds = snapshotMinutes * 60_000
     self.logger = logger
     lastPosition = position
@@ -81,6 +84,8 @@ struct CheckpointThread: ~Copyable {
         lastSnapshot = now
         takeSnapshot()
       }
+      if let request = keys.request { answer(request) }
+      if keys.keyring.hasOldKeys { moveOldData(now) }
     }
     finish()
   }
@@ -119,9 +124,10 @@ struct CheckpointThread: ~Copyable {
     }
   }
 
-  /// A node alone is every replica there is: a delete that is on its disk is known to all, and its
+  /// Where there are peers the protocol decides. A node alone is every replica there is: a delete that is on its disk is known to all, and its
   /// clock has passed it (the rule for collecting tombstones, with one member).
   private func collectTombstones() {
+    guard database.isAlone.load(ordering: .relaxed) else { return }
     let wall = SystemClock.wallMilliseconds()
     guard wall > Self.tombstoneMilliseconds else { return }
     let limit = HybridClock.time(ofMilliseconds: wall - Self.tombstoneMilliseconds)
@@ -139,6 +145,91 @@ struct CheckpointThread: ~Copyable {
     } catch {
       logger.error("snapshot failed", LogField("error", "\(error)"))
     }
+  }
+
+  // MARK: Keys
+
+  private mutating func answer(_ request: KeyRequest) {
+    do throws(KeyChangeError) {
+      let message = try change(request.verb)
+      keys.answer(request, KeyAnswer(isDone: true, message: message))
+    } catch {
+      logger.error("keys not changed", LogField("error", error.message))
+      keys.answer(request, KeyAnswer(isDone: false, message: error.message))
+    }
+  }
+
+  private mutating func change(_ verb: KeyRequest.Verb) throws(KeyChangeError) -> String {
+    switch verb {
+    case .rotate:
+      try keys.rotate()
+      useKeyring()
+      logger.info("data key made", LogField("key", "\(keys.keyring.currentKeyID)"))
+      return KeyCommand.rotated(keys.keyring)
+    case .rewrap(let keyFile):
+      try keys.rewrap(keyFile: keyFile)
+      useKeyring()
+      logger.info("data keys wrapped anew", LogField("key_file", keyFile))
+      return KeyCommand.rewrapped(keys.keyring, keyFile: keyFile)
+    case .list:
+      do {
+        var use = try keys.useOfFiles()
+        try checkpointer.countBlocks(into: &use)
+        return KeyList.text(keys.keyring, use, now: SystemClock.wallMilliseconds())
+      } catch {
+        throw KeyChangeError(message: "\(error)")
+      }
+    }
+  }
+
+  /// Hands the keyring to everything that seals.
+  private mutating func useKeyring() {
+    checkpointer.use(keys.keyring)
+    snapshots.use(keys.keyring)
+    log.use(keys.keyring)
+  }
+
+  /// Does a bounded part of what lets old keys go.
+  private mutating func moveOldData(_ now: Instant) {
+    do {
+      switch keys.phase {
+      case .movingBlocks(let shard):
+        guard
+          let next = try checkpointer.moveOldBlocks(from: shard, bytesMax: KeyRotation.stepBytes)
+        else { return }
+        keys.moved(to: next)
+      case .emptyingLog(through: nil):
+        guard log.keyInUse == keys.keyring.currentKeyID else { return }
+        keys.logLeftOldSegment(at: log.appended)
+      case .emptyingLog(through: let position?):
+        if lastPosition < position { checkpoint(now) }
+        log.recycle(through: lastPosition)
+        if try keys.logIsMoved() { keys.logIsEmptied() }
+      case .waiting:
+        if keys.mayLook(now) { try dropUnusedKeys() }
+      }
+    } catch let error as CheckpointStoreError {
+      logger.error("storage.db failed, the node stops", LogField("error", "\(error)"))
+      Machine.exit(.diskFailed)
+    } catch {
+      // Whatever could not be read or written now is tried again; nothing depends on it.
+      logger.warn("old keys stay", LogField("error", "\(error)"))
+      keys.startAgain()
+    }
+  }
+
+  private mutating func dropUnusedKeys() throws {
+    var use = try keys.useOfFiles()
+    if keys.needsAll(use) { return }
+    try checkpointer.countBlocks(into: &use)
+    let dropped = try keys.dropUnused(use)
+    let current = keys.keyring.currentKeyID
+    if use.counts.contains(where: { $0.keyID != current && $0.blocks > 0 }) { keys.startAgain() }
+    if dropped.isEmpty { return }
+    useKeyring()
+    logger.info(
+      "old data keys are needed no more",
+      LogField("keys", dropped.map { "\($0)" }.joined(separator: ",")))
   }
 
   private consuming func finish() {

@@ -4,17 +4,24 @@ import Bytes
 import Durability
 import Platform
 import Store
+import Synchronization
 
 /// Writes the blocks that changed since the last run. One row is one block of one shard: the
 /// records whose hashes share a prefix, about 16 KiB of them (docs/decisions/004).
 struct Checkpointer: ~Copyable {
   let database: Database
-  private let keyring: Keyring
+  private var keyring: Keyring
   private(set) var store: SQLiteCheckpoint
   /// Blocks of one shard that are to be written, their shard, and its block bits when taken.
   private var dirty: [UInt32] = []
   private var dirtyShard = 0
   private var dirtyBits = 0
+  /// What the shard had seen when its dirty blocks were taken.
+  private var dirtyClock = ShardClock()
+  /// The clocks that the file has.
+  private var storedClocks = [ShardClock](repeating: ShardClock(), count: Shard.count)
+  /// Clocks of the open transaction.
+  private var pendingClocks: [(shard: Int, clock: ShardClock)] = []
   /// Rows of the open transaction, to be marked again should it fail.
   private var pending: [(shard: Int, block: UInt32)] = []
   private var pendingBytes = 0
@@ -31,6 +38,9 @@ struct Checkpointer: ~Copyable {
   /// holds a transaction or two, stays short, which a small disk needs.
   private static let transactionBytes = 2 << 20
   static let appliedKey = "applied_lsn"
+  /// The greatest hybrid time that this node had given out.
+  static let timeKey = "hybrid_time"
+  static func clockKey(ofShard shard: Int) -> String { "clock.\(shard)" }
 
   init(database: Database, keyring: Keyring, store: consuming SQLiteCheckpoint) {
     self.database = database
@@ -44,6 +54,10 @@ struct Checkpointer: ~Copyable {
   mutating func run(
     until shouldStop: () -> Bool = { false }
   ) throws(CheckpointStoreError) -> Outcome {
+    // Before the position: a tombstone that goes from now on goes when the run has ended.
+    let database = database
+    database.isCheckpointing.store(true, ordering: .sequentiallyConsistent)
+    defer { database.isCheckpointing.store(false, ordering: .sequentiallyConsistent) }
     // A write is given its position and applied under one hold of its shard's lock: what has a
     // position by now is seen when its shard is visited.
     let position = database.log.appended
@@ -56,10 +70,11 @@ struct Checkpointer: ~Copyable {
           return .interrupted
         }
         takeDirty(of: shard)
-        if dirty.isEmpty { continue }
+        if dirty.isEmpty, dirtyClock == storedClocks[shard] { continue }
         if !isOpen { try store.begin() }
         isOpen = true
         try writeDirty(&sealer)
+        try writeClock()
         if pendingBytes >= Self.transactionBytes {
           try endTransaction()
           isOpen = false
@@ -68,6 +83,8 @@ struct Checkpointer: ~Copyable {
       if !isOpen { try store.begin() }
       let meta = ByteBuffer.position(position)
       try store.setMeta(Self.appliedKey, meta.span)
+      let time = ByteBuffer.position(database.clock.withLock { $0.last })
+      try store.setMeta(Self.timeKey, time.span)
       try endTransaction()
       return .finished(position)
     } catch {
@@ -76,6 +93,78 @@ struct Checkpointer: ~Copyable {
       if error == .outOfSpace { return .outOfSpace }
       throw error
     }
+  }
+
+  /// Seals what is written from now on with the newest key of this keyring.
+  mutating func use(_ keyring: Keyring) { self.keyring = keyring }
+
+  /// Writes anew, with the newest key, blocks that older ones seal: from a shard on, as far as about
+  /// `bytesMax` go.
+  ///
+  /// A shard that was divided since it was written is left to the next run, which writes it whole.
+  ///
+  /// - Returns: the shard to go on with, `Shard.count` at the end; nil where the disk is full.
+  mutating func moveOldBlocks(
+    from first: Int, bytesMax: Int
+  ) throws(CheckpointStoreError) -> Int? {
+    var sealer = CheckpointSealer(keyring: keyring)
+    var shard = first
+    var bytesLeft = bytesMax
+    do throws(CheckpointStoreError) {
+      try store.begin()
+      while shard < Shard.count, bytesLeft > 0 {
+        let isWhole = try takeOldBlocks(of: shard, &bytesLeft)
+        try writeDirty(&sealer)
+        if isWhole { shard += 1 }
+      }
+      try endTransaction()
+      return shard
+    } catch {
+      markAgain()
+      try store.rollback()
+      if error == .outOfSpace { return nil }
+      throw error
+    }
+  }
+
+  /// Takes the blocks of a shard that an older key seals, as far as the bytes go.
+  ///
+  /// - Returns: whether these are all.
+  private mutating func takeOldBlocks(
+    of shard: Int, _ bytesLeft: inout Int
+  ) throws(CheckpointStoreError) -> Bool {
+    dirty.removeAll(keepingCapacity: true)
+    dirtyShard = shard
+    dirtyBits = database.shards.withLock(shard) { $0.shard.blockBits }
+    let (bits, current) = (UInt8(dirtyBits), keyring.currentKeyID)
+    var isWhole = true
+    var old: [UInt32] = []
+    try store.forEachHead(
+      CheckpointBlock.ids(ofShard: shard), bytes: CheckpointBlock.keyedBytes
+    ) { id, byteCount, head in
+      guard let keyID = CheckpointBlock.keyID(ofHead: head), keyID != current,
+        CheckpointBlock.blockBits(ofHead: head) == bits
+      else { return true }
+      guard bytesLeft > 0 else {
+        isWhole = false
+        return false
+      }
+      bytesLeft -= byteCount
+      old.append(CheckpointBlock.block(ofID: id))
+      return true
+    }
+    dirty = old
+    return isWhole
+  }
+
+  /// Counts which keys seal the blocks of the file.
+  func countBlocks(into use: inout KeyUse) throws(CheckpointStoreError) {
+    var counted = use
+    try store.forEachHead(CheckpointBlock.allIDs, bytes: CheckpointBlock.keyedBytes) {
+      counted.countBlock($2)
+      return true
+    }
+    use = counted
   }
 
   /// Closes the file so that nothing but itself stays on the disk.
@@ -90,25 +179,40 @@ struct Checkpointer: ~Copyable {
       database.shards.withLock(dirtyShard) { $0.shard.markDirty(block) }
     }
     pending.removeAll(keepingCapacity: true)
+    pendingClocks.removeAll(keepingCapacity: true)
     pendingBytes = 0
     dirty.removeAll(keepingCapacity: true)
   }
 
   private mutating func endTransaction() throws(CheckpointStoreError) {
     try store.commit()
+    for (shard, clock) in pendingClocks { storedClocks[shard] = clock }
+    pendingClocks.removeAll(keepingCapacity: true)
     pending.removeAll(keepingCapacity: true)
     pendingBytes = 0
     dirty.removeAll(keepingCapacity: true)
   }
 
-  /// Takes the numbers of the shard's dirty blocks, and how many bits they are meant by.
+  /// Takes the numbers of the shard's dirty blocks, how many bits they are meant by, and what the
+  /// shard has seen by now: all of that is in these blocks or in those that are in the file.
   mutating func takeDirty(of shard: Int) {
     dirty.removeAll(keepingCapacity: true)
     dirtyShard = shard
-    dirtyBits = database.shards.withLock(shard) { cell in
+    (dirtyBits, dirtyClock) = database.shards.withLock(shard) { cell in
       cell.shard.takeDirtyBlocks(into: &dirty)
-      return cell.shard.blockBits
+      return (cell.shard.blockBits, cell.shard.clock)
     }
+  }
+
+  /// Writes what the shard had seen, in the transaction that has its blocks: no write counts as seen
+  /// that the file has not, and none that it has may come back from the log.
+  private mutating func writeClock() throws(CheckpointStoreError) {
+    guard dirtyClock != storedClocks[dirtyShard] else { return }
+    var bytes = ByteBuffer()
+    dirtyClock.encode(into: &bytes)
+    try store.setMeta(Self.clockKey(ofShard: dirtyShard), bytes.span)
+    pendingClocks.append((dirtyShard, dirtyClock))
+    pendingBytes += bytes.count
   }
 
   /// Writes the blocks that were taken, all in one transaction.
@@ -172,9 +276,14 @@ extension Database {
     }
   }
 
-  private func append(_ record: RecordView, to entries: inout ByteBuffer) {
+  /// Appends a record as a log entry.
+  func append(_ record: RecordView, to entries: inout ByteBuffer) {
+    append(record, from: origins[record.origin], to: &entries)
+  }
+
+  /// Appends a record, of which the origin is known already.
+  func append(_ record: RecordView, from origin: Origin, to entries: inout ByteBuffer) {
     let (tables, owners) = (tables, owners)
-    let origin = origins[record.origin]
     let table = tables.name(of: record.table)
     let owner = owners.bytes(of: record.owner.rawValue)
     if record.isTombstone {

@@ -39,10 +39,18 @@ final class CommitLog: Sendable {
   private let crowded = Atomic<Bool>(false)
   private let closing = Atomic<Bool>(false)
   private let emptied = Atomic<Bool>(false)
+  private let nextKeyring = Locked<Keyring?>(nil)
+  private let hasKeyring = Atomic<Bool>(false)
+  private let writtenKey = Atomic<UInt32>(0)
   private let thread = Waiter()
   private let gates: [LoopGate]
+  /// Where batches go whose writes the peers are to have; nil where there are none.
+  private let cluster: Locked<ClusterGate?> = Locked(nil)
 
   init(gates: [LoopGate]) { self.gates = gates }
+
+  /// Hands every batch on to the cluster loop, from the next one on.
+  func handOn(to gate: ClusterGate) { cluster.withLock { $0 = gate } }
 
   /// Everything up to `position` was recovered; nothing was appended yet.
   func resume(after position: UInt64) {
@@ -99,6 +107,22 @@ final class CommitLog: Sendable {
     }
   }
 
+  /// Takes an entry that is made already: a peer's write, a clock.
+  func append(entry: Span<UInt8>) throws(WriteRefusal) -> UInt64 {
+    if isLow.load(ordering: .relaxed) { throw .diskFull }
+    return try batch.withLock { batch throws(WriteRefusal) -> UInt64 in
+      let cost = entry.count + LogWriter<FileDisk>.frameOverhead
+      guard batch.budget >= cost else { throw .diskFull }
+      batch.budget -= cost
+      batch.entries.append(entry)
+      batch.count += 1
+      let position = batch.nextLSN
+      batch.nextLSN += 1
+      newest.store(position, ordering: .releasing)
+      return position
+    }
+  }
+
   /// Sets the log thread to work; called once a turn by a loop that appended.
   func kick() { thread.notify() }
 
@@ -119,6 +143,16 @@ final class CommitLog: Sendable {
     thread.notify()
   }
 
+  /// Hands the log thread a keyring, which is durable: new segments are sealed with its newest key.
+  func use(_ keyring: Keyring) {
+    nextKeyring.withLock { $0 = keyring }
+    hasKeyring.store(true, ordering: .releasing)
+    thread.notify()
+  }
+
+  /// The data key of whatever the log writes from now on.
+  var keyInUse: UInt32 { writtenKey.load(ordering: .acquiring) }
+
   /// Ends the log thread once everything is written. With `deleteAll` a committed checkpoint holds
   /// every entry, and no segment stays.
   func close(deleteAll: Bool) {
@@ -129,6 +163,9 @@ final class CommitLog: Sendable {
 
   // MARK: The log thread's side
 
+  /// The cluster loop's door; asked for once, when the thread begins.
+  var clusterGate: ClusterGate? { cluster.withLock { $0 } }
+
   var isClosing: Bool { closing.load(ordering: .acquiring) }
   var closesEmpty: Bool { emptied.load(ordering: .acquiring) }
 
@@ -136,6 +173,16 @@ final class CommitLog: Sendable {
     let position = recyclable.exchange(0, ordering: .acquiring)
     return position == 0 ? nil : position
   }
+
+  func takeKeyring() -> Keyring? {
+    guard hasKeyring.exchange(false, ordering: .acquiring) else { return nil }
+    return nextKeyring.withLock { keyring in
+      defer { keyring = nil }
+      return keyring
+    }
+  }
+
+  func report(keyID: UInt32) { writtenKey.store(keyID, ordering: .releasing) }
 
   func report(segmentBytes: Int, isCrowded: Bool) {
     segments.store(segmentBytes, ordering: .relaxed)
@@ -159,11 +206,15 @@ final class CommitLog: Sendable {
   }
 
   /// Says how many bytes the disk has reserved beyond everything taken so far.
-  func admit(bytes: Int, diskIsLow: Bool) {
-    batch.withLock { batch in
-      batch.budget = bytes - batch.entries.count - batch.count * LogWriter<FileDisk>.frameOverhead
-    }
+  ///
+  /// - Returns: false where more than that was admitted before.
+  @discardableResult
+  func admit(bytes: Int, diskIsLow: Bool) -> Bool {
     isLow.store(diskIsLow, ordering: .relaxed)
+    return batch.withLock { batch in
+      batch.budget = bytes - batch.entries.count - batch.count * LogWriter<FileDisk>.frameOverhead
+      return batch.budget >= 0
+    }
   }
 
   /// Everything up to `position` may be told of: wakes the loops that wait for it.

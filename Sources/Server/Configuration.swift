@@ -1,6 +1,7 @@
 // What a node is told at its start: by flags, by the environment, by a `.env` file, in this order.
 
 import Bytes
+import Cluster
 
 /// Settings of one node. `Configuration.read` fills it and explains what it cannot accept.
 public struct Configuration: Sendable {
@@ -16,13 +17,17 @@ public struct Configuration: Sendable {
 
   public var host: String
   public var port: UInt16
+  /// Nodes of the cluster to join, as `JOIN_ADDRESS` names them.
+  public var joinAddresses: [(host: String, port: UInt16)] = []
   public var mode = Mode.http
   /// Where `ca.crt`, `server.crt` and `server.key` lie.
   public var certificateDirectory = "cert"
   public var clientCertificate = ClientCertificate.optional
-  public var joinAddresses: [String] = []
   public var tokenSecret: [UInt8]
-  public var clusterSecret: [UInt8]?
+  /// The secrets of the cluster: the first one proves, all are accepted. Empty: the node runs alone.
+  public var clusterSecrets: [[UInt8]] = []
+  /// `host` or `host:port` that the other nodes are to dial.
+  public var advertise: String?
   public var adminPassword: [UInt8]?
   public var snapshotLimit = 100
   public var snapshotMinutes: UInt64 = 60
@@ -32,6 +37,9 @@ public struct Configuration: Sendable {
   public var crossOrigin = CrossOrigin.any
   public var logLevel = "info"
   public var encryptionKeyFile: String?
+  /// For who looks for a fault of the program: what is in memory, keys too, may be written to a core
+  /// file and looked at by a debugger.
+  public var allowsCoreDumps = false
   public var loopCount: Int?
   public var limits = Limits()
 
@@ -46,13 +54,14 @@ public struct Configuration: Sendable {
     "JWT_SECRET", "CLUSTER_SECRET", "ADMIN_PASSWORD", "SNAP_LIMIT", "DYNA_MODE", "DYNA_CERT_DIR",
     "DYNA_CLIENT_CERT", "DYNA_DATA_DIR",
     "DYNA_ADVERTISE", "DYNA_REPLICAS", "DYNA_DURABILITY", "DYNA_READ", "DYNA_LOG", "DYNA_CORS",
-    "DYNA_ENCRYPTION_KEY_FILE", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS", "DYNA_LIMIT_KEY_BYTES",
+    "DYNA_ENCRYPTION_KEY_FILE", "DYNA_CORE_DUMPS", "DYNA_SNAPSHOT_MINUTES", "DYNA_LOOPS",
+    "DYNA_LIMIT_KEY_BYTES",
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
     "DYNA_LIMIT_HEAD_BYTES", "DYNA_LIMIT_HEADER_FIELDS", "DYNA_LIMIT_JSON_DEPTH",
     "DYNA_LIMIT_HEAD_SECONDS", "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
   ]
 
-  static func flag(for name: String) -> String {
+  public static func flag(for name: String) -> String {
     var rest = Substring(name)
     if rest.hasPrefix("DYNA_") { rest = rest.dropFirst(5) }
     return "--" + rest.lowercased().split(separator: "_").joined(separator: "-")
@@ -115,12 +124,15 @@ public struct Configuration: Sendable {
   ///   - words: the command line after the verb: `<LISTEN_ADDRESS> [JOIN_ADDRESS] [--flag value …]`.
   ///   - environment: looks up one variable of the process.
   ///   - file: the settings of a `.env` file, empty where there is none.
+  ///   - secrets: looks up a secret that was taken out of flags and environment before.
   /// - Throws: `Mistake`, whose message is one line.
   public static func read(
-    _ words: [String], environment: @escaping (String) -> String?, file: [String: String]
+    _ words: [String], environment: @escaping (String) -> String?, file: [String: String],
+    secrets: @escaping (String) -> [UInt8]? = { _ in nil }
   ) throws(Mistake) -> Configuration {
     let (positional, flags) = try arguments(words)
-    let settings = Settings(flags: flags, file: file, environment: environment)
+    let settings = Settings(
+      flags: flags, file: file, environment: environment, secrets: secrets)
 
     guard let listen = positional.first, positional.count <= 2 else {
       throw Mistake(
@@ -129,19 +141,20 @@ public struct Configuration: Sendable {
     guard let (host, port) = splitAddress(listen) else {
       throw Mistake("LISTEN_ADDRESS \(listen) is not host:port, as in 127.0.0.1:6660 or [::1]:6660")
     }
-    guard let secret = settings.text("JWT_SECRET") else {
+    guard let secret = settings.secret("JWT_SECRET") else {
       throw Mistake("JWT_SECRET is not set: it signs the tokens, give it a long random text")
     }
     var configuration = Configuration(
-      host: host, port: port, tokenSecret: Array(secret.utf8), dataDirectory: "./data/\(port)")
-    configuration.clusterSecret = settings.text("CLUSTER_SECRET").map { Array($0.utf8) }
-    configuration.adminPassword = settings.text("ADMIN_PASSWORD").map { Array($0.utf8) }
+      host: host, port: port, tokenSecret: secret, dataDirectory: "./data/\(port)")
+    configuration.clusterSecrets = Self.secrets(settings.secret("CLUSTER_SECRET") ?? [])
+    configuration.advertise = settings.text("DYNA_ADVERTISE")
+    configuration.adminPassword = settings.secret("ADMIN_PASSWORD")
     configuration.encryptionKeyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
     if let directory = settings.text("DYNA_DATA_DIR") { configuration.dataDirectory = directory }
 
     if positional.count == 2 {
-      configuration.joinAddresses = positional[1].split(separator: ",").map(String.init)
-      guard configuration.clusterSecret != nil else {
+      configuration.joinAddresses = try Self.joinAddresses(positional[1])
+      guard !configuration.clusterSecrets.isEmpty else {
         throw Mistake(
           "JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
@@ -155,6 +168,11 @@ public struct Configuration: Sendable {
     configuration.durability =
       try settings.choice("DYNA_DURABILITY", "sync, interval or os") ?? .sync
     configuration.readAccess = try settings.choice("DYNA_READ", "public or owner") ?? .public
+    switch settings.text("DYNA_CORE_DUMPS") ?? "off" {
+    case "on": configuration.allowsCoreDumps = true
+    case "off": break
+    case let other: throw Mistake("DYNA_CORE_DUMPS is \(other); it can be on or off")
+    }
     configuration.logLevel = settings.text("DYNA_LOG") ?? "info"
     guard ["error", "warn", "info", "debug"].contains(configuration.logLevel) else {
       throw Mistake("DYNA_LOG is \(configuration.logLevel); it can be error, warn, info or debug")
@@ -188,10 +206,40 @@ public struct Configuration: Sendable {
     if let address = settings.text("DYNA_ADVERTISE"), address.contains(where: \.isWhitespace) {
       throw Mistake("DYNA_ADVERTISE is not host or host:port")
     }
-    if !joinAddresses.isEmpty {
-      throw Mistake(
-        "JOIN_ADDRESS: clusters are not part of this version; start the node without it")
+  }
+
+  /// The secrets of a list `new,old`. A secret holds no comma; blanks around one do not count.
+  private static func secrets(_ text: [UInt8]) -> [[UInt8]] {
+    text.split(separator: 0x2c).map { secret in
+      var bytes = secret
+      while bytes.first == 0x20 { bytes.removeFirst() }
+      while bytes.last == 0x20 { bytes.removeLast() }
+      return Array(bytes)
+    }.filter { !$0.isEmpty }
+  }
+
+  /// `host:port`, or several with commas between, each with or without `http://` or `https://`.
+  static func joinAddresses(
+    _ text: String
+  ) throws(Mistake) -> [(host: String, port: UInt16)] {
+    var addresses: [(host: String, port: UInt16)] = []
+    for part in text.split(separator: ",") {
+      var address = part.drop(while: \.isWhitespace)
+      for scheme in ["http://", "https://"] where address.lowercased().hasPrefix(scheme) {
+        address = address.dropFirst(scheme.count)
+      }
+      while let last = address.last, last == "/" || last.isWhitespace { address.removeLast() }
+      guard let (host, port) = splitAddress(String(address)), port != 0, host.utf8.count <= 255
+      else {
+        throw Mistake(
+          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660")
+      }
+      addresses.append((host, port))
     }
+    guard !addresses.isEmpty else {
+      throw Mistake("JOIN_ADDRESS \(text) is not host:port of a node, as in 127.0.0.1:6660")
+    }
+    return addresses
   }
 
   /// `host:port` or `[v6]:port`.
@@ -211,11 +259,27 @@ public struct Configuration: Sendable {
   }
 }
 
+extension Configuration {
+  /// The nodes to join, as the protocol names them.
+  var seeds: [Endpoint] {
+    joinAddresses.map { Endpoint(host: Array($0.host.utf8), port: $0.port) }
+  }
+
+  /// The secrets of the cluster, ready to be proved.
+  var provenSecrets: [ClusterSecret] { clusterSecrets.map { ClusterSecret($0) } }
+}
+
 /// One setting's value, from the strongest source that has it. An empty text counts as not set.
 struct Settings {
   let flags: [String: String]
   let file: [String: String]
   let environment: (String) -> String?
+  var secrets: (String) -> [UInt8]? = { _ in nil }
+
+  func secret(_ name: String) -> [UInt8]? {
+    if let secret = secrets(name), !secret.isEmpty { return secret }
+    return text(name).map { Array($0.utf8) }
+  }
 
   func text(_ name: String) -> String? {
     for value in [flags[name], environment(name), file[name]] {

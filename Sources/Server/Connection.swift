@@ -13,7 +13,7 @@ enum ConnectionPhase: UInt8 {
   case open
   /// Its answers are ready and wait for a log position to be committed.
   case held
-  /// A password is being hashed for it on another thread.
+  /// Another thread works on its answer: it hashes a password, or speaks for the cluster.
   case waiting
   /// It is sent a long listing, piece by piece.
   case listing
@@ -37,8 +37,8 @@ struct Connection: ~Copyable {
   var hasRequest = false
   /// The client has sent its last byte.
   var isFinished = false
-  /// A password is being hashed for it, whatever else it waits for.
-  var awaitsPassword = false
+  /// Another thread works on its answer, whatever else it waits for.
+  var awaitsThread = false
   /// Nothing more is answered when `output` is sent.
   var closesAfterOutput = false
   /// The close follows a refusal: bytes may be under way that nobody will read.
@@ -50,10 +50,14 @@ struct Connection: ~Copyable {
   var heldRequests: UInt32 = 0
 
   var parser = RequestParser()
+  /// What the answers in `output` wait for beyond the own disk.
+  var acks: [AcknowledgementWait] = []
   /// Bytes received and not yet used: the beginning of a request.
   var input = ByteBuffer()
   /// Bytes owed to the client.
   var output = ByteBuffer()
+  /// How many of them the loop has counted.
+  var bytesCounted = 0
   var body: BodyInProgress?
   var listing: Listing?
   var stream: Stream?
@@ -80,6 +84,9 @@ final class BodyInProgress {
   var bytes = ByteBuffer()
   /// How many bytes had come when the deadline was last set.
   var countAtDeadline = 0
+
+  /// What the head said, which was found short enough; 0 for chunks.
+  var contentLength: Int { request.contentLength ?? 0 }
 
   init(request: Request, head: [UInt8]) {
     self.request = request

@@ -16,6 +16,10 @@ final class NodeContext: Sendable {
   let logger: Logger
   let description: NodeDescription
   let signer: TokenSigner
+  /// The cluster loop's door; nil where the node runs alone.
+  let cluster: ClusterGate?
+  /// The node does not know its cluster yet.
+  let isWaitingRoom: Bool
   /// Who seals connections; nil in http mode.
   let door: TLSDoor?
   /// Connections of all loops.
@@ -25,7 +29,8 @@ final class NodeContext: Sendable {
 
   init(
     configuration: Configuration, database: Database, gates: [LoopGate], passwords: PasswordQueue,
-    logger: Logger, description: NodeDescription, descriptors: UInt64, door: TLSDoor? = nil
+    logger: Logger, description: NodeDescription, descriptors: UInt64,
+    cluster: ClusterGate? = nil, isWaitingRoom: Bool = false, door: TLSDoor? = nil
   ) {
     self.door = door
     self.configuration = configuration
@@ -34,6 +39,8 @@ final class NodeContext: Sendable {
     self.passwords = passwords
     self.logger = logger
     self.description = description
+    self.cluster = cluster
+    self.isWaitingRoom = isWaitingRoom
     metrics = gates.map { _ in LoopMetrics() }
     connectionsMax = Int(
       max(descriptors / 2, descriptors - min(descriptors, Limits.ownDescriptors)))
@@ -70,6 +77,12 @@ struct DataLoop: ~Copyable {
   var streams = StreamGroups()
   var commits = CommitQueue()
   var events: [EventFrame] = []
+  /// Connections that wait for other nodes.
+  var awaitingPeers: [UInt64] = []
+  /// What they had acknowledged when this loop last looked.
+  var seenAcknowledgements: UInt64 = 0
+  /// When their deadlines are looked at next.
+  var looksAtPeersAt = Instant(nanoseconds: 0)
   var verifier: TokenVerifier
   var knownTable = KnownTable()
 
@@ -80,6 +93,8 @@ struct DataLoop: ~Copyable {
   var output = ByteBuffer(capacity: DataLoop.readBytes)
   /// The highest log position that the answers in `output` depend on.
   var outputWaitsFor: UInt64 = 0
+  /// Which answers in `output` depend on other nodes.
+  var outputAcks: [AcknowledgementWait] = []
   /// Requests answered into `output`.
   var outputRequests: UInt32 = 0
 
@@ -94,10 +109,14 @@ struct DataLoop: ~Copyable {
   var now = SystemClock.monotonic()
   var date: DateLine
   var nextGeneration: UInt32 = 1
+  /// A request held a password: its bytes are overwritten when they are done with.
+  var readsSecret = false
   /// This turn appended to the log.
   var hasAppended = false
   /// Bytes of bodies that are not complete.
   var bodyBytesInFlight = 0
+  /// Bytes of answers that clients have not taken yet.
+  var bytesOwed = 0
   /// No descriptors were left: the listener rests until then.
   var acceptsAgainAt: Instant?
   var drainsUntil: Instant?
@@ -156,6 +175,7 @@ struct DataLoop: ~Copyable {
     runRunnable()
     kickLog()
     settle()
+    settlePeers()
     kickLog()
     countAnswersOfTurn()
     expireDeadlines()
@@ -171,6 +191,13 @@ struct DataLoop: ~Copyable {
       kickLog()
       if !runnable.isEmpty { return 0 }
     }
+    if !awaitingPeers.isEmpty {
+      gate.waitForPeers()
+      settlePeers()
+      kickLog()
+      if !runnable.isEmpty { return 0 }
+    }
+    if !awaitingPeers.isEmpty { return 10 }
     if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
     return deadlines.isEmpty ? -1 : 1_000
   }
@@ -268,6 +295,7 @@ struct DataLoop: ~Copyable {
     for message in messages {
       switch message {
       case .passwordDone(let outcome): finishLogin(outcome)
+      case .internalAnswer(let answer): finishInternal(answer)
       case .drain: beginDraining()
       }
     }
@@ -324,6 +352,7 @@ struct DataLoop: ~Copyable {
     if connections[slot].session != nil { _ = connections[slot].endSealed() }
     let connection = connections.remove(slot)
     deadlines.clear(slot)
+    bytesOwed -= connection.bytesCounted
     if let stream = connection.stream { forget(stream) }
     if let body = connection.body { bodyBytesInFlight -= body.bytes.count }
     Socket.close(connection.descriptor)

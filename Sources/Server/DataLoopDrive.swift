@@ -96,7 +96,12 @@ extension DataLoop {
   private mutating func settleInput(
     _ slot: Int, _ buffer: inout ByteBuffer, used: Int, isScratch: Bool
   ) {
-    buffer.consume(used)
+    if readsSecret {
+      readsSecret = false
+      buffer.erase(used)
+    } else {
+      buffer.consume(used)
+    }
     if isScratch {
       if !buffer.isEmpty { connections[slot].input.append(buffer.span) }
       return
@@ -163,7 +168,7 @@ extension DataLoop {
 
   private func mayAnswer(_ slot: Int) -> Bool {
     connections[slot].phase == .open && !connections[slot].closesAfterOutput
-      && output.count < Limits.outputBytesMax
+      && output.count < (owesTooMuch ? Limits.shortAnswerBytes : Limits.outputBytesMax)
   }
 
   /// A head is complete: dispatches the request if its body is too, else begins to collect the body.
@@ -173,7 +178,7 @@ extension DataLoop {
     let head = bytes.extracting(0..<request.headBytes)
     if !request.isChunked {
       let length = request.contentLength ?? 0
-      if length > limits.bodyBytesMax {
+      if length > limits.bodyBytesMax, length > bodyBytesMax(call: request, head) {
         refuseInTurn(slot, bodyTooLong)
         return bytes.count
       }
@@ -206,7 +211,7 @@ extension DataLoop {
     }
     let before = body.bytes.count
     let (used, outcome) = body.decoder.decode(
-      bytes, into: &body.bytes, bodyBytesMax: limits.bodyBytesMax)
+      bytes, into: &body.bytes, bodyBytesMax: max(limits.bodyBytesMax, body.contentLength))
     bodyBytesInFlight += body.bytes.count - before
     switch outcome {
     case .needsMore:
@@ -222,8 +227,19 @@ extension DataLoop {
       dropBody(slot)
       let head = body.head
       dispatch(slot, body.request, head: head.span, body: body.bytes.span)
+      if readsSecret { body.bytes.erase() }
     }
     return used
+  }
+
+  /// What other nodes send has a limit of its own: that of clients may be set lower.
+  private func bodyBytesMax(call request: Request, _ head: Span<UInt8>) -> Int {
+    let path = head.extracting(request.path.range)
+    let prefix: StaticString = "/internal/v1/"
+    guard node.cluster != nil, path.count > prefix.utf8CodeUnitCount,
+      path.extracting(0..<prefix.utf8CodeUnitCount).equals(prefix)
+    else { return limits.bodyBytesMax }
+    return Limits.internalBodyBytesMax
   }
 
   private mutating func dropBody(_ slot: Int) {
@@ -255,8 +271,10 @@ extension DataLoop {
       swap(&answers, &output)
     }
     guard connections.contains(slot) else { return false }
-    if position > database.log.committed {
+    if position > database.log.committed || !outputAcks.isEmpty {
+      keepAcknowledgementWaits(slot)
       connections[slot].output.append(answers.span)
+      countOwed(slot)
       connections[slot].heldFor = position
       connections[slot].heldSince = now
       connections[slot].heldRequests = requests
@@ -267,6 +285,7 @@ extension DataLoop {
     }
     answersOfTurn += UInt64(requests)
     guard answers.isEmpty || send(answers.span, to: slot) else { return false }
+    countOwed(slot)
     restIdle(slot)
     return true
   }
@@ -296,11 +315,15 @@ extension DataLoop {
       // An answer that came in the meantime waits for a later position.
       return commits.park(token(slot), until: connections[slot].heldFor)
     }
+    guard connections[slot].acks.isEmpty || settleAcknowledgements(slot) else {
+      awaitingPeers.append(token(slot))
+      return
+    }
     countAnswers(connections[slot].heldRequests, since: connections[slot].heldSince)
     connections[slot].heldRequests = 0
     connections[slot].heldFor = 0
     connections[slot].phase =
-      connections[slot].awaitsPassword
+      connections[slot].awaitsThread
       ? .waiting
       : connections[slot].stream != nil
         ? .streaming : connections[slot].listing != nil ? .listing : .open
@@ -333,13 +356,16 @@ extension DataLoop {
       case .bytes:
         connections[slot].stream?.noteProgress()
         restIdle(slot)
-      case .wouldBlock: return false
+      case .wouldBlock:
+        countOwed(slot)
+        return false
       case .failed:
         close(slot)
         return false
       }
     }
     connections[slot].output.release()
+    countOwed(slot)
     if connections[slot].session != nil, !flushSealed(slot) { return false }
     if connections[slot].closesAfterOutput {
       closeInOrder(slot)
@@ -347,6 +373,17 @@ extension DataLoop {
     }
     return true
   }
+
+  /// Keeps the sum of what clients are owed: to be called where a connection's output has changed.
+  private mutating func countOwed(_ slot: Int) {
+    let difference = connections[slot].output.count - connections[slot].bytesCounted
+    guard difference != 0 else { return }
+    connections[slot].bytesCounted += difference
+    bytesOwed += difference
+  }
+
+  /// Clients that ask for long values and read nothing must not fill the memory.
+  var owesTooMuch: Bool { bytesOwed >= limits.answersOwedBytesMax }
 
   /// Closes so that the client can read the last answer, whatever it still has under way.
   private mutating func closeInOrder(_ slot: Int) {

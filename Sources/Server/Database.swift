@@ -5,6 +5,7 @@ import Durability
 import JSON
 import Platform
 import Store
+import Synchronization
 
 /// A shard and who watches it, under one lock.
 struct ShardCell: ~Copyable {
@@ -48,10 +49,15 @@ final class Database: Sendable {
   let origins: Origins
   let log: CommitLog
   let limits: Limits
-  private let clock = Locked(HybridClock(last: 0))
-  private let gates: [LoopGate]
+  let clock = Locked(HybridClock(last: 0))
+  let gates: [LoopGate]
   /// The cluster's number, which places its records.
   let seed: UInt64
+  /// Whether no other node belongs to the cluster: deletes are then forgotten by their age.
+  let isAlone = Atomic<Bool>(true)
+  /// While a checkpoint is written no tombstone goes: the file may hold a shard as it was before a
+  /// write came and lost, and the log brings that write back.
+  let isCheckpointing = Atomic<Bool>(false)
 
   init(cluster: UInt64, origins: Origins, gates: [LoopGate], limits: Limits) {
     seed = cluster
@@ -164,21 +170,32 @@ final class Database: Sendable {
   // MARK: Recovery
 
   /// Takes a record from disk; the record is as durable as it was.
-  func restore(_ record: consuming Record, hash: UInt64, fromLog: Bool) -> Applied {
-    raiseClock(to: record.view.hybridTime)
+  func restore(_ record: consuming Record, dot: Dot, hash: UInt64, fromLog: Bool) -> Applied {
+    absorb(record.view.hybridTime)
     var record = Optional(record)
     return shards.withLock(Shard.index(of: hash)) { cell in
       guard let record = record.take() else { preconditionFailure("a lock runs its body once") }
+      cell.shard.clock.add(dot)
       return fromLog
         ? cell.shard.apply(record, hash: hash, originOrder: origins.isBefore)
         : cell.shard.load(record, hash: hash, originOrder: origins.isBefore)
     }
   }
 
-  /// No time up to this one is given out again.
+  /// No time up to this one, which this node gave out or promised, is given out again.
   func raiseClock(to hybridTime: UInt64) {
     clock.withLock { clock in
       if hybridTime > clock.last { clock = HybridClock(last: hybridTime) }
+    }
+  }
+
+  /// Later writes have a greater time than a record that was found, unless that record's clock was
+  /// broken: a restart must not take over a time which was refused when the record came.
+  private func absorb(_ hybridTime: UInt64) {
+    let wall = SystemClock.wallMilliseconds()
+    clock.withLock { clock in
+      let known = max(wall, clock.last >> HybridClock.counterBits)
+      _ = clock.observe(hybridTime, wallMilliseconds: known)
     }
   }
 
@@ -239,6 +256,8 @@ final class Database: Sendable {
     if !cell.watchers.isEmpty { announce(record, stamp, place, lsn, to: cell.watchers) }
     let applied = cell.shard.apply(record, hash: place.hash, originOrder: origins.isBefore)
     cell.shard.lastLSN = lsn
+    cell.shard.nextSequence += 1
+    cell.shard.clock.add(stamp.dot)
     if applied.becameLive {
       tables.table(place.table).keys.withLock { _ = $0.insert(key) }
     } else if applied.ceasedLive {
@@ -256,12 +275,19 @@ final class Database: Sendable {
       stamp: stamp, record: view)
   }
 
-  private func announce(
+  func announce(
     _ write: borrowing Record, _ stamp: Stamp, _ place: Place, _ lsn: UInt64,
     to watchers: borrowing Watchers
   ) {
+    announce(write.view, stamp, place, lsn, to: watchers)
+  }
+
+  /// Tells the streams that watch the record's key of it, when its position is committed.
+  func announce(
+    _ record: RecordView, _ stamp: Stamp, _ place: Place, _ lsn: UInt64,
+    to watchers: borrowing Watchers
+  ) {
     var frame: EventFrame?
-    let record = write.view
     let key = record.key
     let owners = owners
     let owner = owners.bytes(of: record.owner.rawValue)

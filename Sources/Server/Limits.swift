@@ -36,6 +36,11 @@ public struct Limits: Sendable, Equatable {
   /// 256 MiB of request bodies in flight on one loop, or one body where that may be longer; beyond it
   /// bodies answer `503`.
   var bodiesInFlightBytesMax: Int { max(256 << 20, bodyBytesMax) }
+  /// 256 MiB of answers on one loop that clients were given and do not take, or one longest value;
+  /// beyond it long answers are `503`.
+  var answersOwedBytesMax: Int { max(256 << 20, valueBytesMax) }
+  /// 4 KiB: what is no longer is answered all the same.
+  static let shortAnswerBytes = 4 << 10
   /// A listing is made and sent in pieces of this size, so that its memory does not grow with the table.
   static let listingPieceBytes = 64 << 10
   /// Keys that a piece looks at: where none of them has anything to show, others take their turn.
@@ -55,6 +60,14 @@ public struct Limits: Sendable, Equatable {
   static let lingerSeconds: UInt64 = 2
   /// 4 KiB: secrets wait for the hashing thread in memory, sent by clients that nobody knows yet.
   static let secretBytesMax = 4 << 10
+  /// 4 KiB: what nodes say before they have proved the cluster's secret.
+  static let greetingBytesMax = 4 << 10
+  /// 66 MiB: a batch of 512 KiB and one entry, with the longest value that any node can be set to.
+  static let internalBodyBytesMax = valueBytesCeiling + (2 << 20)
+  /// 64 MiB of log entries on their way to the cluster loop; beyond it the log waits.
+  static let committedBytesMax = 64 << 20
+  /// Requests of peers that wait for the cluster loop: one a connection.
+  static let internalRequestsMax = 4_096
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.
   static let passwordQueueMax = 256
   /// How long a stop waits for requests in flight.

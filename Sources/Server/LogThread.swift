@@ -25,6 +25,10 @@ struct LogThread: ~Copyable {
   private var spareBytes = 0
   private var freeBytes = Int.max / 2
   private var isCertified = true
+  /// Hears of every batch as long as there are peers.
+  private var cluster: ClusterGate?
+  /// A newer data key is at hand than the one of the current segment.
+  private var isChangingKey = false
 
   /// `interval`: what is lost at a power failure is not older.
   private static let intervalMilliseconds: UInt64 = 50
@@ -50,11 +54,15 @@ struct LogThread: ~Copyable {
   }
 
   /// Looks at the disk for the first time, so that writes are admitted from the first request on.
-  mutating func begin() throws(LogError) { try checkRoom() }
+  mutating func begin() throws(LogError) {
+    log.report(keyID: writer.keyID)
+    try checkRoom()
+  }
 
   /// Works until the log is closed. An error of the disk ends the process: what was acknowledged is
   /// safe, and nothing after it may be (docs/decisions/008).
   mutating func run() {
+    cluster = log.clusterGate
     do throws(LogError) {
       while true {
         let hasClosed = log.isClosing
@@ -64,6 +72,7 @@ struct LogThread: ~Copyable {
         try syncIfDue()
         let isPrepared = try prepare()
         try recycle()
+        try changeKey()
         if wrote { continue }
         if hasClosed { return try writer.close(deleteAll: log.closesEmpty) }
         if isPrepared { log.waitForWork(milliseconds: waitMilliseconds) }
@@ -99,6 +108,11 @@ struct LogThread: ~Copyable {
     }
     try write(entries.span, firstLSN: firstLSN, count: count)
     isCertified = false
+    if let cluster, cluster.hasPeers, !isAbandoned {
+      cluster.post(
+        CommittedBatch(
+          entries: [UInt8](copying: entries.span), firstLSN: firstLSN, count: count))
+    }
     try lookAtDisk()
     return true
   }
@@ -152,6 +166,28 @@ struct LogThread: ~Copyable {
     }
     try writer.sync()
     unsyncedSince = nil
+  }
+
+  // MARK: Keys
+
+  /// Takes a keyring that was handed over, and leaves a segment of an older key as soon as there is
+  /// another and all that was admitted fits it.
+  private mutating func changeKey() throws(LogError) {
+    if let keyring = log.takeKeyring() {
+      try writer.use(keyring)
+      isChangingKey = true
+    }
+    guard isChangingKey else { return }
+    if writer.usesOldKey {
+      guard let bytes = writer.bytesAvailableAfterLeaving else { return }
+      let fits = log.admit(
+        bytes: bytes + (isOutOfSpace ? 0 : spareBytes), diskIsLow: diskIsLow)
+      if fits { try writer.leaveSegment() }
+      admit()
+      guard fits else { return }
+    }
+    isChangingKey = false
+    log.report(keyID: writer.keyID)
   }
 
   // MARK: Room

@@ -7,6 +7,8 @@ import Synchronization
 enum LoopMessage: Sendable {
   /// A password was hashed or checked.
   case passwordDone(PasswordOutcome)
+  /// The cluster loop answers a peer.
+  case internalAnswer(InternalAnswer)
   /// The node stops: finish what is in flight.
   case drain
 }
@@ -18,12 +20,24 @@ final class LoopGate: Sendable {
   let mailbox: Mailbox<LoopMessage>
   private let events = Locked<[EventFrame]>([])
   private let waits = Atomic<Bool>(false)
+  private let waitsForPeers = Atomic<Bool>(false)
   private let hasEvents = Atomic<Bool>(false)
 
   init(index: Int) throws(SystemError) {
     self.index = index
     wakeup = try Wakeup()
     mailbox = Mailbox(wakeup: wakeup)
+  }
+
+  /// The gates of so many loops.
+  static func make(_ count: Int) throws(StorageError) -> [LoopGate] {
+    var gates: [LoopGate] = []
+    do throws(SystemError) {
+      for index in 0..<count { gates.append(try LoopGate(index: index)) }
+    } catch {
+      throw StorageError(message: "\(error)", code: .cannotStart)
+    }
+    return gates
   }
 
   /// Leaves an event for this loop's streams. Called under the lock of the record's shard, which
@@ -49,6 +63,13 @@ final class LoopGate: Sendable {
   /// Asks to be woken by the next commit. The loop looks once more at what is committed after this
   /// and before it sleeps, so no commit is missed.
   func waitForCommit() { waits.store(true, ordering: .sequentiallyConsistent) }
+
+  /// Asks to be woken when a peer has acknowledged something; as `waitForCommit`.
+  func waitForPeers() { waitsForPeers.store(true, ordering: .sequentiallyConsistent) }
+
+  func wakeIfWaitingForPeers() {
+    if waitsForPeers.exchange(false, ordering: .sequentiallyConsistent) { wakeup.wake() }
+  }
 
   func wakeIfWaiting() {
     if waits.exchange(false, ordering: .sequentiallyConsistent) { wakeup.wake() }

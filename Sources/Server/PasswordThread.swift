@@ -18,17 +18,20 @@ struct PasswordJob: Sendable {
   let token: UInt64
   let style: ReplyStyle
   let purpose: Purpose
-  var secret: [UInt8]
+  /// Wiped when the last holder of the job lets go of it.
+  let secret: Secret
   let address: InternetAddress
 }
 
 /// What became of it.
 struct PasswordOutcome: Sendable {
   enum Verdict: Sendable {
-    case created(name: [UInt8], lsn: UInt64)
+    case created(name: [UInt8], lsn: UInt64, mustBeNew: Bool)
     case accepted(name: [UInt8], isAdmin: Bool, lsn: UInt64)
     case wrong
     case taken
+    /// The user is not known here yet, but the node has not caught up with its cluster.
+    case notReady
     case throttled(seconds: UInt64)
     case refused(WriteRefusal)
   }
@@ -91,11 +94,14 @@ struct PasswordThread: ~Copyable {
   let database: Database
   let gates: [LoopGate]
   let adminPassword: [UInt8]?
+  let cluster: ClusterGate?
   private var throttle = LoginThrottle()
 
   init(
-    queue: PasswordQueue, database: Database, gates: [LoopGate], adminPassword: [UInt8]?
+    queue: PasswordQueue, database: Database, gates: [LoopGate], adminPassword: [UInt8]?,
+    cluster: ClusterGate? = nil
   ) {
+    self.cluster = cluster
     self.queue = queue
     self.database = database
     self.gates = gates
@@ -103,9 +109,8 @@ struct PasswordThread: ~Copyable {
   }
 
   mutating func run() {
-    while var job = queue.next() {
+    while let job = queue.next() {
       let verdict = judge(job)
-      SecretBytes.wipe(&job.secret)
       gates[job.loop].mailbox.post(
         .passwordDone(PasswordOutcome(token: job.token, style: job.style, verdict: verdict)))
     }
@@ -137,13 +142,13 @@ struct PasswordThread: ~Copyable {
       throttle.recordFailure(user: name.span, address: address.span, nowMilliseconds: now)
     case .accepted, .created:
       throttle.recordSuccess(user: name.span, address: address.span, nowMilliseconds: now)
-    case .taken, .throttled, .refused: break
+    case .taken, .notReady, .throttled, .refused: break
     }
     return verdict
   }
 
   private func user(
-    _ name: [UInt8], _ secret: [UInt8], mustBeNew: Bool
+    _ name: [UInt8], _ secret: Secret, mustBeNew: Bool
   ) -> PasswordOutcome.Verdict {
     let users = database.tables.users
     let tableName = users.name
@@ -155,6 +160,7 @@ struct PasswordThread: ~Copyable {
       if mustBeNew { return .taken }
       return isRight ? .accepted(name: name, isAdmin: false, lsn: lsn) : .wrong
     }
+    guard cluster?.isReady ?? true else { return .notReady }
     guard let owner = database.owners.intern(name.span) else { return .refused(.tooManyNames) }
     let hash = PasswordHash.make(secret: secret.span, salt: SecureRandom.bytes(16).span)
     var value = ByteBuffer()
@@ -166,7 +172,7 @@ struct PasswordThread: ~Copyable {
         let receipt = try database.createUser(
           place, name: name.span, value: value.span, owner: OwnerID(rawValue: owner))
       else { return user(name, secret, mustBeNew: mustBeNew) }
-      return .created(name: name, lsn: receipt.lsn)
+      return .created(name: name, lsn: receipt.lsn, mustBeNew: mustBeNew)
     } catch {
       return .refused(error)
     }
@@ -182,7 +188,7 @@ struct PasswordThread: ~Copyable {
     }
   }
 
-  private func admin(_ name: [UInt8], _ secret: [UInt8]) -> PasswordOutcome.Verdict {
+  private func admin(_ name: [UInt8], _ secret: Secret) -> PasswordOutcome.Verdict {
     guard let adminPassword, ConstantTime.equal(adminPassword.span, secret.span) else {
       return .wrong
     }

@@ -35,7 +35,10 @@ extension DataLoop {
     outputRequests += 1
   }
 
-  mutating func endHead() { ResponseWriter.endHead(of: &output) }
+  mutating func endHead() {
+    markAcknowledgementField()
+    ResponseWriter.endHead(of: &output)
+  }
 
   /// An answer whose JSON body is at hand.
   mutating func reply(

@@ -82,6 +82,7 @@ extension DataLoop {
   }
 
   private mutating func route(_ call: borrowing Call, _ path: borrowing Path) {
+    if node.isWaitingRoom { return waitingRoute(call, path) }
     switch path.count {
     case 3:
       if path[1].equals("key") { return record(call, table: path[0], key: path[2]) }
@@ -99,20 +100,20 @@ extension DataLoop {
       if path[0].equals("heartbeat") {
         return only(call, "GET, HEAD, OPTIONS") { $0.heartbeat($1) }
       }
+      if path[0].equals("livez") { return only(call, "GET, HEAD, OPTIONS") { $0.livez($1) } }
+      if path[0].equals("readyz") { return only(call, "GET, HEAD, OPTIONS") { $0.readyz($1) } }
+      if path[0].equals("join") { return oldJoin(call) }
       if path[0].equals("store") { return only(call, "GET, HEAD, OPTIONS") { $0.wholeStore($1) } }
     case 4, 5:
       if path[0].equals("admin") { return admin(call, path) }
     default: break
     }
-    if path[0].equals("internal") {
-      return fail(
-        call.slot, call.style, 401, "internal routes are for nodes that prove the cluster's secret")
-    }
+    if path[0].equals("internal") { return internalRoute(call, path) }
     noRoute(call)
   }
 
   /// Runs a read-only endpoint for the methods that read.
-  private mutating func only(
+  mutating func only(
     _ call: borrowing Call, _ allow: StaticString,
     _ endpoint: (inout DataLoop, borrowing Call) -> Void
   ) {

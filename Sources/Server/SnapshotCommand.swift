@@ -1,6 +1,7 @@
 // dynaswift snapshot now|list|verify|restore
 
 import Bytes
+import Crypto
 import Durability
 public import Platform
 import Store
@@ -229,14 +230,17 @@ public struct SnapshotCommand {
     let folder = slash == full.startIndex ? "/" : String(full[..<slash])
     let name = String(full[full.index(after: slash)...])
     do {
+      let key = try key()
+      // What was made before the data keys were wrapped anew opens with the keys of the directory.
+      let keyring = try? FileDisk(path: dataDirectory).keyring(key)
       return try SnapshotReader(
-        disk: FileDisk(path: folder), name: name, keyEncryptionKey: try key())
+        disk: FileDisk(path: folder), name: name, keyEncryptionKey: key.span, keyring: keyring)
     } catch {
       throw StorageError(message: "\(file): \(error)", code: .cannotStart)
     }
   }
 
-  private func key() throws(StorageError) -> [UInt8] {
+  private func key() throws(StorageError) -> Secret {
     try Server.readKey(file: keyFile, embedded: embeddedKey)
   }
 
@@ -249,5 +253,12 @@ public struct SnapshotCommand {
       limits: Limits())
     _ = try storage.load(into: database, from: try storage.openCheckpoint())
     return database
+  }
+}
+
+extension FileDisk {
+  /// The keyring of the directory, where it has one that the key opens.
+  fileprivate func keyring(_ key: Secret) -> Keyring? {
+    (try? Keyring.read(self, keyEncryptionKey: key.span)) ?? nil
   }
 }

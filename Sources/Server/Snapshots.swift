@@ -8,8 +8,8 @@ import Store
 /// The `snapshots` folder of a data directory.
 struct Snapshots: Sendable {
   private let path: String
-  private let disk: FileDisk
-  private let keyring: Keyring
+  let disk: FileDisk
+  private var keyring: Keyring
   private let identity: NodeIdentity
   private let limit: Int
 
@@ -26,10 +26,14 @@ struct Snapshots: Sendable {
     do {
       try Machine.makeDirectories(path)
       disk = try FileDisk(path: path)
+      _ = try disk.tighten()
     } catch {
       throw StorageError(message: "\(path): \(error)", code: .cannotStart)
     }
   }
+
+  /// Seals the next snapshots with the newest key of this keyring.
+  mutating func use(_ keyring: Keyring) { self.keyring = keyring }
 
   var isRequested: Bool { (try? disk.open(Self.requestName)) != nil }
 

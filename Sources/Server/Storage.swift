@@ -1,6 +1,7 @@
 // The data directory: opened, read back into memory, and what the threads of the disk work with.
 
 import Bytes
+import Crypto
 import Durability
 import Platform
 import Store
@@ -28,22 +29,37 @@ struct Storage: ~Copyable {
   let disk: FileDisk
   let identity: NodeIdentity
   let keyring: Keyring
+  let keyEncryptionKey: Secret
+  /// Who else may use the directory.
+  let access: DirectoryAccess
   private let lock: DirectoryLock
 
   /// Opens the directory, making it where there is none.
+  ///
+  /// - Parameter findCluster: asked, for as long as it takes, where the directory belongs to no
+  ///   cluster yet; nil begins a new one.
   static func open(
-    _ directory: String, keyEncryptionKey: [UInt8]
+    _ directory: String, keyEncryptionKey: Secret,
+    findCluster: () throws(StorageError) -> UInt64? = { () throws(StorageError) in nil }
   ) throws(StorageError) -> Storage {
     do {
       try Machine.makeDirectories(directory)
       let lock = try DirectoryLock(directory: directory)
       let disk = try FileDisk(path: directory)
+      let access = try disk.tighten()
       Reserve(disk: disk).release()
-      let keyring = try Keyring.open(disk, keyEncryptionKey: keyEncryptionKey)
-      if !(try disk.names().contains(NodeIdentity.fileName)) { try begin(directory, disk) }
-      let identity = try NodeIdentity.open(disk)
+      let keyring = try Keyring.open(
+        disk, keyEncryptionKey: keyEncryptionKey.span,
+        milliseconds: SystemClock.wallMilliseconds())
+      var cluster: UInt64?
+      if !(try disk.names().contains(NodeIdentity.fileName)) {
+        cluster = try findCluster()
+        try begin(directory, disk)
+      }
+      let identity = try NodeIdentity.open(disk, cluster: cluster)
       return Storage(
-        directory: directory, disk: disk, identity: identity, keyring: keyring, lock: lock)
+        directory: directory, disk: disk, identity: identity, keyring: keyring,
+        keyEncryptionKey: keyEncryptionKey, access: access, lock: lock)
     } catch let error as StorageError {
       throw StorageError(message: "\(directory): \(error.message)", code: error.code)
     } catch {
@@ -53,12 +69,14 @@ struct Storage: ~Copyable {
 
   private init(
     directory: String, disk: FileDisk, identity: NodeIdentity, keyring: Keyring,
-    lock: consuming DirectoryLock
+    keyEncryptionKey: Secret, access: DirectoryAccess, lock: consuming DirectoryLock
   ) {
     self.directory = directory
     self.disk = disk
     self.identity = identity
     self.keyring = keyring
+    self.keyEncryptionKey = keyEncryptionKey
+    self.access = access
     self.lock = lock
   }
 
@@ -141,6 +159,7 @@ struct Storage: ~Copyable {
     var failure: String?
     let applied: [UInt8]
     do throws(CheckpointStoreError) {
+      try loadClocks(checkpoint, &loader)
       try checkpoint.forEachBlock { id, row in
         entries.clear()
         do throws(CheckpointError) {
@@ -167,6 +186,25 @@ struct Storage: ~Copyable {
     storage.db: its records do not lie where the cluster of node.json has them: both files belong \
     together; restore both from one copy, or a snapshot into a new directory
     """
+
+  /// Directories from before there were clocks have none: what their shards have seen is what they
+  /// hold.
+  private func loadClocks(
+    _ checkpoint: borrowing SQLiteCheckpoint, _ loader: inout Loader
+  ) throws(CheckpointStoreError) {
+    if let bytes = try checkpoint.meta(Checkpointer.timeKey) {
+      var reader = ByteReader(bytes.span)
+      if let hybridTime = reader.readUInt64() { loader.restoreTime(hybridTime) }
+    }
+    for shard in 0..<Shard.count {
+      guard let bytes = try checkpoint.meta(Checkpointer.clockKey(ofShard: shard)) else { continue }
+      var reader = ByteReader(bytes.span)
+      guard let clock = ShardClock(reading: &reader), reader.remaining == 0 else {
+        throw .damaged(detail: "the clock of shard \(shard)")
+      }
+      loader.restoreClock(clock, ofShard: shard)
+    }
+  }
 
   static func explain(_ error: CheckpointStoreError) -> StorageError {
     switch error {
@@ -195,6 +233,8 @@ struct Loader {
   private var owner = OwnerID(rawValue: 0)
   private var origin: Origin
   private var originID: OriginID
+  /// What each shard had seen when the checkpoint was made.
+  private var checkpointClocks = [ShardClock](repeating: ShardClock(), count: Shard.count)
 
   init(database: Database) {
     self.database = database
@@ -202,6 +242,15 @@ struct Loader {
     tableName = table.name
     origin = database.origins.own
     originID = database.origins.ownID
+  }
+
+  /// Takes the greatest time that this node had given out when the checkpoint was made.
+  func restoreTime(_ hybridTime: UInt64) { database.raiseClock(to: hybridTime) }
+
+  /// Takes the clock that the checkpoint kept for a shard, before any of its blocks.
+  mutating func restoreClock(_ clock: ShardClock, ofShard shard: Int) {
+    checkpointClocks[shard] = clock
+    database.shards.withLock(shard) { $0.shard.clock.merge(clock) }
   }
 
   /// Takes the entries of one row of the checkpoint.
@@ -224,17 +273,28 @@ struct Loader {
     case .clockCeiling:
       database.raiseClock(to: entry.hybridTime)
       return nil
+    case .clock:
+      if let (shard, clock) = entry.shardClock {
+        database.shards.withLock(shard) { $0.shard.clock.merge(clock) }
+      }
+      return nil
     case .put, .tombstone: break
     }
     name(entry)
     let table = table
     let name = table.name
+    let place = database.place(table.id, name: name.span, key: entry.key)
+    // What the checkpoint has seen is in it, or lost against what is or was in it: a tombstone that
+    // is gone since would not be there to win again.
+    if fromLog, checkpointClocks[place.shard].contains(entry.stamp.dot) {
+      return place.shard
+    }
     let record = Record(
       table: table.id, key: entry.key, value: entry.kind == .tombstone ? nil : entry.value,
       version: entry.version, hybridTime: entry.hybridTime, sequence: entry.sequence,
       origin: originID, owner: owner)
-    let place = database.place(table.id, name: name.span, key: entry.key)
-    let applied = database.restore(record, hash: place.hash, fromLog: fromLog)
+    let applied = database.restore(
+      record, dot: entry.stamp.dot, hash: place.hash, fromLog: fromLog)
     if applied.becameLive {
       table.keys.withLock { _ = $0.insert(entry.key) }
     } else if applied.ceasedLive {

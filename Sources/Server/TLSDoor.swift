@@ -21,7 +21,13 @@ final class TLSDoor: Sendable {
 
   private let files: Files
   private let requiresClientCertificate: Bool
-  private let current: Locked<TLSContext>
+  private let current: Locked<Contexts>
+
+  /// One reading of the files: for connections that come in, and for those to other nodes.
+  private struct Contexts {
+    let server: TLSContext
+    let peer: TLSContext
+  }
 
   /// Below this a node says at its start, and when it reads its certificates anew, that their end is near.
   private static let warningDays = 14
@@ -34,14 +40,17 @@ final class TLSDoor: Sendable {
   }
 
   /// What a new connection is sealed with.
-  var context: TLSContext { current.withLock { $0 } }
+  var context: TLSContext { current.withLock { $0.server } }
+
+  /// What a new connection to another node is sealed with: the same certificate proves this node.
+  var peerContext: TLSContext { current.withLock { $0.peer } }
 
   /// Reads the files again. Connections that are open stay as they are.
   ///
   /// - Throws: where the files cannot be used. What was read before stays in use.
   func reload() throws(TLSContextError) {
-    let context = try Self.read(files, requiresClientCertificate)
-    current.withLock { $0 = context }
+    let contexts = try Self.read(files, requiresClientCertificate)
+    current.withLock { $0 = contexts }
   }
 
   /// Tells what is in use, and warns where it is not for long.
@@ -57,9 +66,12 @@ final class TLSDoor: Sendable {
 
   private static func read(
     _ files: Files, _ requiresClientCertificate: Bool
-  ) throws(TLSContextError) -> TLSContext {
-    try TLSContext.server(
-      certificateFile: files.certificate, keyFile: files.key, clientCAFile: files.authority,
-      requireClientCertificate: requiresClientCertificate)
+  ) throws(TLSContextError) -> Contexts {
+    Contexts(
+      server: try TLSContext.server(
+        certificateFile: files.certificate, keyFile: files.key, clientCAFile: files.authority,
+        requireClientCertificate: requiresClientCertificate),
+      peer: try TLSContext.client(
+        caFile: files.authority, certificateFile: files.certificate, keyFile: files.key))
   }
 }

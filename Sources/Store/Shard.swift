@@ -24,8 +24,11 @@
 
   /// The log position of the latest write, kept by the caller.
   public var lastLSN: UInt64 = 0
-  /// Greater than every sequence that was applied: the next one for a write of this node.
+  /// The sequence of this node's next write in this boot, counted by the caller: from 1, without a
+  /// gap, so that what others have seen of it is one number.
   public var nextSequence: UInt64 = 1
+  /// Which writes the shard has seen. Whoever applies a write adds its dot, whether it won or not.
+  public var clock = ShardClock()
 
   /// Records that are not tombstones.
   public private(set) var liveCount = 0
@@ -97,9 +100,6 @@
   ) -> Applied {
     let bytes = write.view.byteCount
     let isDead = write.view.isTombstone
-    let sequence = write.view.sequence
-    // The greatest sequence has no successor: only a forged one gets there, and it must not trap.
-    if sequence >= nextSequence { nextSequence = sequence == .max ? sequence : sequence + 1 }
 
     let position = table.position(table: write.view.table, key: write.view.key, hash: hash)
     guard position.isFound else {
@@ -132,24 +132,29 @@
     if isDead { tombstoneCount += difference } else { liveCount += difference }
   }
 
-  /// Removes the tombstones written before `hybridTime` and says how many. Nothing stays of them:
-  /// that no older write of their keys can still arrive is for the caller to know.
-  public mutating func collectTombstones(olderThan hybridTime: UInt64) -> Int {
+  /// Removes the tombstones that `mayGo` picks and says how many. Nothing stays of them: that no
+  /// older write of their keys can still arrive is for the caller to know.
+  public mutating func collectTombstones(where mayGo: (RecordView) -> Bool) -> Int {
     guard tombstoneCount > 0 else { return 0 }
-    var old: [Int] = []
+    var gone: [Int] = []
     table.forEachIndex(places: 0..<1 << SlotTable.placeBits) { index in
       let view = unsafe RecordView(at: table.record(at: index))
-      if view.isTombstone && view.hybridTime < hybridTime { old.append(index) }
+      if view.isTombstone && mayGo(view) { gone.append(index) }
     }
     // From the back: a removal moves only what lies behind it.
-    for index in old.reversed() {
+    for index in gone.reversed() {
       let bytes = unsafe RecordView(at: table.record(at: index)).byteCount
       markDirty(UInt32(truncatingIfNeeded: table.place(at: index) >> blockShift))
       table.remove(at: index)
       count(-bytes, isDead: true, by: -1)
     }
     table.shrink()
-    return old.count
+    return gone.count
+  }
+
+  /// Removes the tombstones written before `hybridTime`.
+  public mutating func collectTombstones(olderThan hybridTime: UInt64) -> Int {
+    collectTombstones { $0.hybridTime < hybridTime }
   }
 }
 

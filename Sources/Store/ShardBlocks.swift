@@ -53,6 +53,21 @@ extension Shard {
     }
   }
 
+  /// Visits records and tombstones in the order of their places (what the table keeps of a hash),
+  /// from `place` on, until `body` returns false.
+  ///
+  /// - Parameter body: is given the place too; records of one place come one behind the other.
+  public func scan(fromPlace place: UInt64, _ body: (_ place: UInt64, RecordView) -> Bool) {
+    struct Enough: Error {}
+    guard place < 1 << SlotTable.placeBits else { return }
+    do throws(Enough) {
+      try table.forEachIndex(places: place..<1 << SlotTable.placeBits) { index throws(Enough) in
+        let view = unsafe RecordView(at: table.record(at: index))
+        if !body(table.place(at: index), view) { throw Enough() }
+      }
+    } catch {}
+  }
+
   /// Divides further where blocks have become too large on average.
   mutating func growBlocks() {
     var bits = blockBits

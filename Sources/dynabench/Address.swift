@@ -7,20 +7,23 @@ struct Address {
   let port: UInt16
   /// A name or a literal, without brackets.
   private(set) var host: String
+  /// What the node's certificate must name.
+  private let serverName: String
+  /// Whom to trust; nil for connections in the clear.
+  private var tls: TLSContext?
+  /// `https://` stood in front.
+  let saysSecure: Bool
 
   static let defaultText = "127.0.0.1:6660"
   private static let defaultPort = 6660
   /// A node that does not take a connection for so long is not measured but reported.
   private static let connectMilliseconds: Int32 = 5_000
 
-  /// Reads `host`, `host:port`, `[v6]:port`, each with or without `http://` in front.
+  /// Reads `host`, `host:port`, `[v6]:port`, each with or without `http://` or `https://` in front.
   init(_ typed: String) throws(Mistake) {
     var rest = typed[...]
-    if rest.lowercased().hasPrefix("https://") {
-      throw Mistake(
-        "\(typed): this version of dynabench speaks no https; give it the http:// address of a node"
-      )
-    }
+    saysSecure = rest.lowercased().hasPrefix("https://")
+    if saysSecure { rest = rest.dropFirst(8) }
     if rest.lowercased().hasPrefix("http://") { rest = rest.dropFirst(7) }
     if rest.hasSuffix("/") { rest = rest.dropLast() }
 
@@ -39,6 +42,7 @@ struct Address {
       digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let port = UInt16(digits), port > 0
     else { throw Self.unreadable(typed) }
     host = String(name)
+    serverName = String(name)
     self.port = port
     text = name.contains(":") ? "[\(name)]:\(port)" : "\(name):\(port)"
   }
@@ -47,23 +51,58 @@ struct Address {
     Mistake("the address \(typed) is not host:port, as in \(defaultText) or [::1]:6660")
   }
 
-  /// Opens a connection for an event loop.
-  ///
-  /// The descriptor stays in blocking mode. It is read only when the poller reports it, and the
-  /// shortest timeout there is keeps a write into a full socket from holding the loop.
-  func connect() throws(SocketError) -> Descriptor {
-    let socket = try connectBlocking()
-    Socket.setTimeouts(socket.raw, milliseconds: 1)
-    return socket
+  /// Has all connections speak TLS, with a node whose certificate is of the authority in a file.
+  mutating func secure(caFile: String) throws(Mistake) {
+    do throws(TLSContextError) {
+      tls = try TLSContext.client(caFile: caFile)
+    } catch {
+      throw Mistake("\(error)")
+    }
+  }
+
+  /// Opens a connection for an event loop; only until it is open the loop waits.
+  func connect() throws(ConnectFailure) -> Wire {
+    let wire = try connectBlocking()
+    Socket.setNonBlocking(wire.raw)
+    return wire
   }
 
   /// Opens a connection for one call that may wait for its answer.
-  func connectBlocking() throws(SocketError) -> Descriptor {
-    try Socket.connect(host: host, port: port, timeoutMilliseconds: Self.connectMilliseconds)
+  func connectBlocking() throws(ConnectFailure) -> Wire {
+    let socket = try dial()
+    guard let tls else { return Wire(socket) }
+    Socket.setTimeouts(socket.raw, milliseconds: Self.connectMilliseconds)
+    do throws(TLSFailure) {
+      return try Wire(socket, tls: tls, serverName: serverName)
+    } catch {
+      throw .tls(error)
+    }
+  }
+
+  private func dial() throws(ConnectFailure) -> Descriptor {
+    do throws(SocketError) {
+      return try Socket.connect(
+        host: host, port: port, timeoutMilliseconds: Self.connectMilliseconds)
+    } catch {
+      throw .socket(error)
+    }
   }
 
   /// Keeps to the address that answered: a name is looked up once and not ten thousand times.
   mutating func keep(to descriptor: Int32) {
     if let peer = Socket.peer(descriptor) { host = "\(peer.address)" }
+  }
+}
+
+/// Why there is no connection.
+enum ConnectFailure: Error, CustomStringConvertible {
+  case socket(SocketError)
+  case tls(TLSFailure)
+
+  var description: String {
+    switch self {
+    case .socket(let error): "\(error)"
+    case .tls(let failure): "\(failure)"
+    }
   }
 }

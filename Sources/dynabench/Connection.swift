@@ -3,7 +3,7 @@ import Platform
 
 /// One keep-alive connection: what it has yet to send, what it was told, what it waits for.
 struct Connection: ~Copyable {
-  let socket: Descriptor
+  var wire: Wire
   /// Requests that the kernel has not taken yet.
   var output = ByteBuffer()
   /// The beginning of an answer's head. Owns no memory where there is none.
@@ -23,8 +23,8 @@ struct Connection: ~Copyable {
   /// A body larger than this does not keep its memory.
   private static let bodyBytesKept = 64 << 10
 
-  init(socket: consuming Descriptor, pipeline: Int) {
-    self.socket = socket
+  init(wire: consuming Wire, pipeline: Int) {
+    self.wire = wire
     flights = FlightQueue(capacity: pipeline)
   }
 

@@ -12,7 +12,7 @@ enum Help {
         dynabench sse  [ADDRESS] [options]    subscribe many streams, publish, time every delivery
         dynabench help
 
-      ADDRESS is host:port (127.0.0.1:6660 where it is left out), with or without http://.
+      ADDRESS is host:port (127.0.0.1:6660 where it is left out), with or without http:// or https://.
       Keys are k000000, k000001, … of the table. One thread, on one core.
 
       All verbs
@@ -21,6 +21,9 @@ enum Help {
         --user NAME           log in as this user first, who is registered if nobody has the name,
         --secret S              with this secret. put, load and sse need a token or a user
         --pid PID             the node's process on this machine: report its CPU time and memory
+        --https               speak TLS, as to an address with https://
+        --ca FILE             the authority that the node's certificate must be of (cert/ca.crt);
+                              the certificate must name the address. Implies --https
         --json                one JSON object instead of text; times in microseconds
 
       get, put

@@ -37,21 +37,21 @@ enum Login {
   private static func call(
     _ address: Address, _ request: Span<UInt8>
   ) throws(Mistake) -> (status: UInt16, body: [UInt8]) {
-    let socket: Descriptor
-    do throws(SocketError) {
-      socket = try address.connectBlocking()
+    var wire: Wire
+    do throws(ConnectFailure) {
+      wire = try address.connectBlocking()
     } catch {
       throw Mistake("\(address.text) cannot be reached: \(error)")
     }
-    Socket.setTimeouts(socket.raw, milliseconds: answerMilliseconds)
-    guard case .bytes(request.count) = Socket.write(socket.raw, request) else {
+    Socket.setTimeouts(wire.raw, milliseconds: answerMilliseconds)
+    guard case .bytes(request.count) = wire.write(request) else {
       throw Mistake("\(address.text) does not take a request")
     }
     var reader = AnswerReader()
     var input = ByteBuffer()
     var body = ByteBuffer()
     while true {
-      guard case .bytes = Socket.read(socket.raw, into: &input, minimum: 4_096) else {
+      guard case .bytes = wire.read(into: &input, minimum: 4_096) else {
         throw Mistake("\(address.text) does not answer")
       }
       let (used, step) = reader.read(input.span, into: &body)

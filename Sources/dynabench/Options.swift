@@ -1,6 +1,7 @@
 /// The options of all verbs; each verb says which of them it takes.
 enum OptionName: String, CaseIterable {
-  case connections, seconds, keys, pipeline, table, token, user, secret, rate, pid, json, file
+  case connections, seconds, keys, pipeline, table, token, user, secret, rate, pid, json, file,
+    https, ca
   case subscribers, messages
   case valueBytes = "value-bytes"
   case spreadKeys = "spread-keys"
@@ -11,7 +12,7 @@ struct Options {
   var address: Address
   private var settings: [OptionName: String] = [:]
 
-  /// Reads `[ADDRESS] [--name value | --name=value | --json]…`.
+  /// Reads `[ADDRESS] [--name value | --name=value | --json | --https]…`.
   init(_ words: [String], verb: String, taking names: [OptionName]) throws(Mistake) {
     var positional: [String] = []
     var index = 0
@@ -24,11 +25,13 @@ struct Options {
       }
       let parts = word.dropFirst(2)
         .split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = OptionName(rawValue: String(parts[0])), names.contains(name) else {
+      guard let name = OptionName(rawValue: String(parts[0])),
+        (names + Self.transport).contains(name)
+      else {
         throw Mistake("\(verb) has no option --\(parts[0]); `dynabench help` lists them")
       }
-      if name == .json {
-        guard parts.count == 1 else { throw Mistake("--json takes no value") }
+      if name == .json || name == .https {
+        guard parts.count == 1 else { throw Mistake("--\(name.rawValue) takes no value") }
         settings[name] = ""
       } else if parts.count == 2 {
         settings[name] = String(parts[1])
@@ -43,7 +46,13 @@ struct Options {
       throw Mistake("\(verb) takes one address, not also \(positional[1])")
     }
     address = try Address(positional.first ?? Address.defaultText)
+    if address.saysSecure || has(.https) || has(.ca) {
+      try address.secure(caFile: settings[.ca] ?? Self.defaultAuthority)
+    }
   }
+
+  /// Where `cert.sh` puts the authority's certificate.
+  private static let defaultAuthority = "cert/ca.crt"
 
   /// Reads a command line or ends the process with what is wrong with it.
   static func orFail(_ words: [String], verb: String, taking names: [OptionName]) -> Options {
@@ -71,6 +80,8 @@ struct Options {
 
   // MARK: Options that several verbs share
 
+  /// Every verb takes them.
+  private static let transport = [OptionName.https, .ca]
   /// Up to what the descriptors of most systems allow; the kernel has the last word.
   static let connectionsMax = 100_000
   /// Beyond it a pipeline is a batch, and its latency means nothing.

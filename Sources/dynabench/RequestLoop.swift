@@ -42,9 +42,9 @@ struct RequestLoop<Source: RequestSource & ~Copyable>: ~Copyable {
   mutating func connect() throws(Mistake) {
     try Descriptors.allow(shape.connections)
     for _ in 0..<shape.connections {
-      do throws(SocketError) {
+      do throws(ConnectFailure) {
         let slot = try open()
-        if connections.count == 1 { address.keep(to: connections[slot].socket.raw) }
+        if connections.count == 1 { address.keep(to: connections[slot].wire.raw) }
       } catch {
         throw Mistake("\(address.text) cannot be reached: \(error)")
       }

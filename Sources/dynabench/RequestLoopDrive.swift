@@ -67,16 +67,18 @@ extension RequestLoop where Source: ~Copyable {
   }
 
   private mutating func flush(_ slot: Int) {
-    switch Socket.write(connections[slot].socket.raw, connections[slot].output.span) {
-    case .bytes(let count): connections[slot].output.consume(count)
-    case .wouldBlock: break
-    case .failed(let code): return end(slot, because: SystemError.text(of: code))
-    }
-    let awaitsRoom = !connections[slot].output.isEmpty
+    // The buffer leaves the connection for the call, so that its bytes can be lent out.
+    var bytes = ByteBuffer()
+    swap(&bytes, &connections[slot].output)
+    let written = connections[slot].wire.write(bytes.span)
+    if case .bytes(let count) = written { bytes.consume(count) }
+    swap(&bytes, &connections[slot].output)
+    if case .failed(let code) = written { return end(slot, because: SystemError.text(of: code)) }
+    let awaitsRoom = !connections[slot].output.isEmpty || connections[slot].wire.holdsSealed
     guard awaitsRoom != connections[slot].awaitsRoom else { return }
     connections[slot].awaitsRoom = awaitsRoom
     try? poller.modify(
-      connections[slot].socket.raw, token: UInt64(slot),
+      connections[slot].wire.raw, token: UInt64(slot),
       events: awaitsRoom ? [.readable, .writable] : .readable)
   }
 
@@ -96,28 +98,41 @@ extension RequestLoop where Source: ~Copyable {
     swap(&bytes, &scratch)
     bytes.clear()
     let limit = RequestLoopLimits.readBytes
-    switch Socket.read(connections[slot].socket.raw, into: &bytes, minimum: limit) {
-    case .bytes: receive(bytes.span, on: slot)
-    case .wouldBlock: break
-    case .closed: closed(slot)
-    case .failed(let code): end(slot, because: SystemError.text(of: code))
+    var mayReadMore = true
+    while mayReadMore, connections.contains(slot) {
+      let read = connections[slot].wire.read(into: &bytes, minimum: limit)
+      mayReadMore = connections[slot].wire.mayReadMore
+      switch read {
+      case .bytes: mayReadMore = receive(bytes.span, on: slot) && mayReadMore
+      case .wouldBlock: mayReadMore = false
+      case .closed:
+        closed(slot)
+        mayReadMore = false
+      case .failed(let code):
+        end(slot, because: SystemError.text(of: code))
+        mayReadMore = false
+      }
+      bytes.clear()
     }
     swap(&bytes, &scratch)
   }
 
-  private mutating func receive(_ bytes: Span<UInt8>, on slot: Int) {
+  /// False where the connection is another one by now.
+  private mutating func receive(_ bytes: Span<UInt8>, on slot: Int) -> Bool {
     guard !connections[slot].input.isEmpty else {
-      if let used = takeAnswers(bytes, on: slot), used < bytes.count {
+      guard let used = takeAnswers(bytes, on: slot) else { return false }
+      if used < bytes.count {
         connections[slot].input.append(bytes.extracting(used..<bytes.count))
       }
-      return
+      return true
     }
     var whole = ByteBuffer()
     swap(&whole, &connections[slot].input)
     whole.append(bytes)
-    guard let used = takeAnswers(whole.span, on: slot) else { return }
+    guard let used = takeAnswers(whole.span, on: slot) else { return false }
     whole.consume(used)
     if !whole.isEmpty { swap(&whole, &connections[slot].input) }
+    return true
   }
 
   /// Takes the answers at the front of the bytes and sends on.
@@ -176,15 +191,15 @@ extension RequestLoop where Source: ~Copyable {
 
   // MARK: Connections
 
-  mutating func open() throws(SocketError) -> Int {
-    let socket = try address.connect()
-    let raw = socket.raw
-    let slot = connections.insert(Connection(socket: socket, pipeline: shape.pipeline))
+  mutating func open() throws(ConnectFailure) -> Int {
+    let wire = try address.connect()
+    let raw = wire.raw
+    let slot = connections.insert(Connection(wire: wire, pipeline: shape.pipeline))
     do throws(SystemError) {
       try poller.add(raw, token: UInt64(slot), events: .readable)
     } catch {
       _ = connections.remove(slot)
-      throw .system(error)
+      throw .socket(.system(error))
     }
     return slot
   }
@@ -216,7 +231,7 @@ extension RequestLoop where Source: ~Copyable {
       result.failure = result.failure ?? "\(address.text): \(reason)"
       return
     }
-    do throws(SocketError) {
+    do throws(ConnectFailure) {
       let fresh = try open()
       result.reconnects += 1
       advance(fresh)

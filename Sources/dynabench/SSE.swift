@@ -72,8 +72,8 @@ enum SSE {
   }
 
   private static func publisher(_ address: Address) throws(Mistake) -> Connection {
-    do throws(SocketError) {
-      return Connection(socket: try address.connect(), pipeline: publisherPipeline)
+    do throws(ConnectFailure) {
+      return Connection(wire: try address.connect(), pipeline: publisherPipeline)
     } catch {
       throw Mistake("\(address.text) cannot be reached: \(error)")
     }

@@ -43,9 +43,9 @@ struct StreamLoop: ~Copyable {
 
   /// Opens all streams and waits until the node has accepted each.
   mutating func subscribe() throws(Mistake) {
-    address.keep(to: publisher.socket.raw)
+    address.keep(to: publisher.wire.raw)
     do throws(SystemError) {
-      try poller.add(publisher.socket.raw, token: Self.publisherToken, events: .readable)
+      try poller.add(publisher.wire.raw, token: Self.publisherToken, events: .readable)
     } catch {
       throw Mistake("\(error)")
     }
@@ -65,17 +65,17 @@ struct StreamLoop: ~Copyable {
     name.clear()
     KeyName.append(UInt8(ascii: "s"), key, to: &name)
     text.appendSubscribe(name.span, to: &request)
-    do throws(SocketError) {
-      let socket = try address.connect()
-      let raw = socket.raw
-      let slot = subscribers.insert(Subscriber(socket: socket, key: key, spread: plan.spread))
-      guard case .bytes(request.count) = Socket.write(raw, request.span) else {
-        throw .timedOut(host: address.host, port: address.port)
+    do throws(ConnectFailure) {
+      var wire = try address.connect()
+      guard case .bytes(request.count) = wire.write(request.span) else {
+        throw .socket(.timedOut(host: address.host, port: address.port))
       }
+      let raw = wire.raw
+      let slot = subscribers.insert(Subscriber(wire: wire, key: key, spread: plan.spread))
       do throws(SystemError) {
         try poller.add(raw, token: UInt64(slot), events: .readable)
       } catch {
-        throw .system(error)
+        throw .socket(.system(error))
       }
     } catch {
       throw Mistake("\(address.text), stream \(subscribers.count): \(error)")
@@ -139,15 +139,18 @@ struct StreamLoop: ~Copyable {
   }
 
   mutating func flush() {
-    let written = Socket.write(publisher.socket.raw, publisher.output.span)
-    switch written {
-    case .bytes(let count): publisher.output.consume(count)
+    var bytes = ByteBuffer()
+    swap(&bytes, &publisher.output)
+    switch publisher.wire.write(bytes.span) {
+    case .bytes(let count): bytes.consume(count)
     case .wouldBlock: break
     case .failed(let code): fail("publishing: \(SystemError.text(of: code))")
     }
+    swap(&bytes, &publisher.output)
     try? poller.modify(
-      publisher.socket.raw, token: Self.publisherToken,
-      events: publisher.output.isEmpty ? .readable : [.readable, .writable])
+      publisher.wire.raw, token: Self.publisherToken,
+      events: publisher.output.isEmpty && !publisher.wire.holdsSealed
+        ? .readable : [.readable, .writable])
   }
 
   /// Ends the run; the first reason counts.

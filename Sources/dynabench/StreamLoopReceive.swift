@@ -24,15 +24,18 @@ extension StreamLoop {
     var work = ByteBuffer()
     swap(&bytes, &scratch)
     swap(&work, &body)
-    bytes.clear()
-    let read = Socket.read(
-      subscribers[slot].socket.raw, into: &bytes, minimum: RequestLoopLimits.readBytes)
-    let now = SystemClock.monotonic().nanoseconds
-    switch read {
-    case .bytes: take(bytes.span, on: slot, now, &work)
-    case .wouldBlock: break
-    case .closed: end(slot, because: "the node closed a stream")
-    case .failed(let code): end(slot, because: "a stream failed: \(SystemError.text(of: code))")
+    var mayReadMore = true
+    while mayReadMore, subscribers.contains(slot) {
+      bytes.clear()
+      let read = subscribers[slot].wire.read(into: &bytes, minimum: RequestLoopLimits.readBytes)
+      mayReadMore = subscribers[slot].wire.mayReadMore
+      let now = SystemClock.monotonic().nanoseconds
+      switch read {
+      case .bytes: take(bytes.span, on: slot, now, &work)
+      case .wouldBlock: mayReadMore = false
+      case .closed: end(slot, because: "the node closed a stream")
+      case .failed(let code): end(slot, because: "a stream failed: \(SystemError.text(of: code))")
+      }
     }
     swap(&bytes, &scratch)
     swap(&work, &body)
@@ -79,10 +82,16 @@ extension StreamLoop {
   private mutating func readAnswers() {
     var input = ByteBuffer()
     swap(&input, &publisher.input)
-    switch Socket.read(publisher.socket.raw, into: &input, minimum: RequestLoopLimits.readBytes) {
-    case .bytes, .wouldBlock: break
-    case .closed: fail("the node closed the publisher's connection")
-    case .failed(let code): fail("publishing: \(SystemError.text(of: code))")
+    var mayReadMore = true
+    while mayReadMore, result.failure == nil {
+      let read = publisher.wire.read(into: &input, minimum: RequestLoopLimits.readBytes)
+      mayReadMore = publisher.wire.mayReadMore
+      switch read {
+      case .bytes: break
+      case .wouldBlock: mayReadMore = false
+      case .closed: fail("the node closed the publisher's connection")
+      case .failed(let code): fail("publishing: \(SystemError.text(of: code))")
+      }
     }
     while !input.isEmpty, result.failure == nil {
       let (used, step) = publisher.read(input.span)

@@ -8,7 +8,7 @@ import Platform
 /// reader must be much faster than the node, or it measures itself. It looks for the message in
 /// each line that begins with `data:`.
 struct Subscriber: ~Copyable {
-  let socket: Descriptor
+  var wire: Wire
   /// Which of the run's keys it watches.
   let key: Int
   /// The sequence that comes next; those of a key are `spread` apart.
@@ -21,8 +21,8 @@ struct Subscriber: ~Copyable {
   /// What was read and not used: a part of the head, then of a line. Owns no memory where empty.
   private var rest = ByteBuffer()
 
-  init(socket: consuming Descriptor, key: Int, spread: Int) {
-    self.socket = socket
+  init(wire: consuming Wire, key: Int, spread: Int) {
+    self.wire = wire
     self.key = key
     self.spread = spread
     expected = key

@@ -14,6 +14,9 @@ enum Help {
         dynaswift snapshot list                      list the snapshots
         dynaswift snapshot verify <FILE>             read a snapshot to its end and count its records
         dynaswift snapshot restore <FILE> <DIR>      make a data directory of a snapshot
+        dynaswift keys list                          show the data keys, their ages and what needs them
+        dynaswift keys rotate                        make a new data key for everything from now on
+        dynaswift keys rewrap --new-key-file <FILE>  protect the data keys by another key file
         dynaswift version
 
       JWT_SECRET must be set. Settings come from flags (--data-dir, --durability, …), from the

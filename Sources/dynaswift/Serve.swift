@@ -4,14 +4,16 @@ import Server
 
 /// `dynaswift <LISTEN_ADDRESS> [JOIN_ADDRESS]`
 enum Serve {
-  static func run(_ words: [String]) -> Never {
+  static func run(_ words: [String], secrets: [String: [UInt8]]) -> Never {
     let configuration: Configuration
     do throws(Configuration.Mistake) {
       configuration = try Configuration.read(
-        words, environment: Machine.environment, file: environmentFile())
+        words, environment: Machine.environment, file: environmentFile(),
+        secrets: { secrets[$0] })
     } catch {
       Console.fail(error.message)
     }
+    if configuration.allowsCoreDumps { Machine.setDumpable(true) }
     do throws(Server.StartError) {
       try Server.run(configuration, embeddedKey: embeddedKey())
     } catch {

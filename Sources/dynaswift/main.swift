@@ -2,14 +2,18 @@
 
 import Platform
 
+Machine.setDumpable(false)
+Machine.closeNewFiles()
 Signals.block()
-let words = Machine.arguments
+let commandLine = CommandLineSecrets()
+let words = commandLine.words
 
 switch words.first {
 case "help", "--help", "-h": Help.run()
 case "version", "--version": Version.run()
-case "serve": Serve.run(Array(words.dropFirst()))
+case "serve": Serve.run(Array(words.dropFirst()), secrets: commandLine.secrets)
 case "health": Health.run(Array(words.dropFirst()))
+case "keys": Keys.run(Array(words.dropFirst()))
 case "snapshot": Snapshot.run(Array(words.dropFirst()))
-default: Serve.run(words)
+default: Serve.run(words, secrets: commandLine.secrets)
 }

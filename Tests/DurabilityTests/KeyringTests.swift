@@ -12,7 +12,7 @@ struct KeyringTests {
   private func open(
     _ disk: SimulatedDisk, key: [UInt8] = Fixed.keyEncryptionKey
   ) throws -> Keyring {
-    try Keyring.open(disk, keyEncryptionKey: key, random: Fixed.counting(from: 100))
+    try Keyring.open(disk, keyEncryptionKey: key.span, random: Fixed.counting(from: 100))
   }
 
   @Test("a new keyring has these bytes")
@@ -119,11 +119,12 @@ struct KeyringTests {
   }
 
   private static var second: Keyring.DataKey {
-    let key = [UInt8](repeating: 9, count: 32)
+    let key = Secret(copying: [UInt8](repeating: 9, count: 32).span)
+    let wrapping = Fixed.keyEncryptionKey
     return Keyring.DataKey(
       wrapped: .wrap(
-        key, keyID: 2, keyEncryptionKey: Fixed.keyEncryptionKey, random: Fixed.counting()),
-      bytes: key)
+        key.span, keyID: 2, keyEncryptionKey: wrapping.span, random: Fixed.counting()),
+      secret: key, made: nil)
   }
 
   @Test("wrapping twice never uses a salt twice")
@@ -131,7 +132,7 @@ struct KeyringTests {
     let random = Fixed.counting()
     let key = [UInt8](repeating: 9, count: 32)
     let wraps = (0..<3).map { _ in
-      WrappedKey.wrap(key, keyID: 1, keyEncryptionKey: key, random: random)
+      WrappedKey.wrap(key.span, keyID: 1, keyEncryptionKey: key.span, random: random)
     }
     #expect(Set(wraps.map { $0.salt }).count == 3)
     #expect(Set(wraps.map { $0.sealed }).count == 3)

@@ -191,8 +191,9 @@ struct LogDamageTests {
   @Test("another data key opens nothing, and cuts nothing", arguments: [1, 30])
   func wrongKey(entries: Int) throws {
     let image = try LogImage(entries: entries, certified: false)
+    let key = Fixed.keyEncryptionKey
     let other = try Keyring.open(
-      SimulatedDisk(seed: 3), keyEncryptionKey: Fixed.keyEncryptionKey,
+      SimulatedDisk(seed: 3), keyEncryptionKey: key.span,
       random: Fixed.counting(from: 1))
     #expect(throws: RecoveryError.self) {
       try Recovery.replay(image.disk.afterKill(), keyring: other, after: 0) { _ in

@@ -51,6 +51,40 @@ struct LogEntryTests {
     #expect(hex(buffer.copied()) == "09000000" + "03" + "3412000000000000")
   }
 
+  @Test("a clock of a shard has these bytes and is read back")
+  func goldenClock() throws {
+    let clock = ShardClock(dots: [
+      Dot(node: 7, boot: 2, sequence: 1), Dot(node: 7, boot: 2, sequence: 2),
+      Dot(node: 7, boot: 2, sequence: 5), Dot(node: 7, boot: 2, sequence: 6),
+    ])
+    var buffer = ByteBuffer()
+    LogEntry.appendClock(clock, ofShard: 0x0103, into: &buffer)
+    #expect(
+      hex(buffer.copied()) == "11000000" + "04" + "0301" + "01" + "0700000000000000" + "02" + "02"
+        + "01" + "03" + "01")
+    #expect(buffer.count <= LogEntry.byteBound(of: clock))
+    var reader = LogEntryReader(buffer.span)
+    let entry = reader.next()
+    let read = entry?.shardClock
+    #expect(read?.shard == 0x0103)
+    #expect(read?.clock == clock)
+  }
+
+  @Test("a clock that is cut off, too long, or of no shard is no entry")
+  func damagedClock() {
+    var buffer = ByteBuffer()
+    LogEntry.appendClock(
+      ShardClock(dots: [Dot(node: 1, boot: 1, sequence: 9)]), ofShard: 5, into: &buffer)
+    let body = Array(buffer.copied().dropFirst(4))
+    for count in 0..<body.count {
+      if LogEntryView(body: Array(body.prefix(count)).span) != nil { Issue.record("\(count)") }
+    }
+    if LogEntryView(body: (body + [0]).span) != nil { Issue.record("a byte too many") }
+    var other = body
+    other[2] = 4
+    if LogEntryView(body: other.span) != nil { Issue.record("shard 1029") }
+  }
+
   @Test("what was written is read back")
   func roundTrip() throws {
     let read = EntryCopy.read(put() + tombstone())
@@ -121,7 +155,7 @@ struct LogEntryTests {
     #expect(read.offset == put().count)
   }
 
-  @Test("a kind that is not known is refused", arguments: [0, 4, 255] as [UInt8])
+  @Test("a kind that is not known is refused", arguments: [0, 5, 255] as [UInt8])
   func unknownKind(kind: UInt8) {
     var bytes = put()
     bytes[4] = kind

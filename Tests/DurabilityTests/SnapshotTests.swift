@@ -41,7 +41,7 @@ struct SnapshotTests {
   private func read(
     _ disk: SimulatedDisk, _ name: String, key: [UInt8] = Fixed.keyEncryptionKey
   ) throws -> [Row] {
-    var reader = try SnapshotReader(disk: disk, name: name, keyEncryptionKey: key)
+    var reader = try SnapshotReader(disk: disk, name: name, keyEncryptionKey: key.span)
     var rows: [Row] = []
     let summary = try reader.forEachRecord { record in
       rows.append(
@@ -57,8 +57,8 @@ struct SnapshotTests {
   }
 
   private func text(_ disk: SimulatedDisk, _ name: String) throws -> String {
-    var reader = try SnapshotReader(
-      disk: disk, name: name, keyEncryptionKey: Fixed.keyEncryptionKey)
+    let key = Fixed.keyEncryptionKey
+    var reader = try SnapshotReader(disk: disk, name: name, keyEncryptionKey: key.span)
     var bytes: [UInt8] = []
     try reader.forEachPiece { bytes += [UInt8](copying: $0) }
     return String(decoding: bytes, as: UTF8.self)
@@ -68,6 +68,32 @@ struct SnapshotTests {
   private static let many = (0..<300).map { number in
     Row(
       key: "key \(number)", value: "{\"n\":\"" + String(repeating: "x", count: number * 5) + "\"}")
+  }
+
+  @Test("wrapped anew, a snapshot of before opens with the key of then or with the keyring")
+  func rewrapped() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let name = try write(Self.many, to: disk)
+    let newKey = [UInt8](repeating: 200, count: 32)
+    let rewrapped = try keyring.rewrapped(keyEncryptionKey: newKey.span)
+    #expect(try read(disk, name) == Self.many)
+    #expect(throws: SnapshotError.wrongKey(name)) { try read(disk, name, key: newKey) }
+    var reader = try SnapshotReader(
+      disk: disk, name: name, keyEncryptionKey: newKey.span, keyring: rewrapped)
+    #expect(try reader.verify().records == 300)
+  }
+
+  @Test("a keyring whose key has the number and not the bytes is no keyring for it")
+  func foreignKeyring() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let name = try write(Self.many, to: disk)
+    let newKey = [UInt8](repeating: 200, count: 32)
+    let foreign = try Keyring.open(SimulatedDisk(seed: 2), keyEncryptionKey: newKey.span)
+    #expect(throws: SnapshotError.wrongKey(name)) {
+      var reader = try SnapshotReader(
+        disk: disk, name: name, keyEncryptionKey: newKey.span, keyring: foreign)
+      return try reader.verify()
+    }
   }
 
   @Test("a long snapshot is made durable as it grows, so that its end is short")

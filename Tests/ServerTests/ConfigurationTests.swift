@@ -31,7 +31,7 @@ struct ConfigurationTests {
     let configuration = try read()
     #expect(configuration.host == "127.0.0.1" && configuration.port == 6660)
     #expect(configuration.tokenSecret == utf8("a secret of some length"))
-    #expect(configuration.clusterSecret == nil && configuration.adminPassword == nil)
+    #expect(configuration.clusterSecrets.isEmpty && configuration.adminPassword == nil)
     #expect(configuration.joinAddresses.isEmpty)
     #expect(configuration.snapshotLimit == 100 && configuration.snapshotMinutes == 60)
     #expect(configuration.dataDirectory == "./data/6660")
@@ -50,7 +50,7 @@ struct ConfigurationTests {
   /// Each documented setting, a value it accepts, and what is read of it.
   private static let settings: [(String, String, @Sendable (Configuration) -> String)] = [
     ("JWT_SECRET", "another secret, as long", { text($0.tokenSecret) }),
-    ("CLUSTER_SECRET", "c", { text($0.clusterSecret ?? []) }),
+    ("CLUSTER_SECRET", "c", { text($0.clusterSecrets.first ?? []) }),
     ("ADMIN_PASSWORD", "a", { text($0.adminPassword ?? []) }),
     ("SNAP_LIMIT", "7", { "\($0.snapshotLimit)" }),
     ("DYNA_DATA_DIR", "/tmp/x", { $0.dataDirectory }),
@@ -59,6 +59,7 @@ struct ConfigurationTests {
     ("DYNA_LOG", "debug", { $0.logLevel }),
     ("DYNA_CORS", "off", { $0.crossOrigin == .off ? "off" : "on" }),
     ("DYNA_ENCRYPTION_KEY_FILE", "/k", { $0.encryptionKeyFile ?? "" }),
+    ("DYNA_CORE_DUMPS", "on", { $0.allowsCoreDumps ? "on" : "off" }),
     ("DYNA_SNAPSHOT_MINUTES", "5", { "\($0.snapshotMinutes)" }),
     ("DYNA_LOOPS", "3", { "\($0.loopCount ?? 0)" }),
     ("DYNA_LIMIT_KEY_BYTES", "100", { "\($0.limits.keyBytesMax)" }),
@@ -73,7 +74,8 @@ struct ConfigurationTests {
     ("DYNA_LIMIT_IDLE_SECONDS", "13", { "\($0.limits.idleSeconds)" }),
   ]
 
-  @Test("every setting is heard as a flag, as a variable and in the file", arguments: settings.indices)
+  @Test(
+    "every setting is heard as a flag, as a variable and in the file", arguments: settings.indices)
   func everySetting(index: Int) throws {
     let (name, value, found) = Self.settings[index]
     let flag = Configuration.flag(for: name)

@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import Durability
 import Foundation
 import Platform
@@ -39,7 +40,7 @@ struct StartedNode: ~Copyable {
 
   /// Opens the directory and loads what is in it.
   static func start(path: String, key: [UInt8]) throws -> StartedNode {
-    let storage = try Storage.open(path, keyEncryptionKey: key)
+    let storage = try Storage.open(path, keyEncryptionKey: Secret(copying: key.span))
     let identity = storage.identity
     let world = try World(
       cluster: identity.cluster, origin: Origin(node: identity.node, boot: identity.boot))

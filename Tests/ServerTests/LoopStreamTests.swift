@@ -298,6 +298,7 @@ struct LoopStreamTests {
     for _ in 0..<2_000 where node.loop.connections.count > 0 { node.commit() }
     node.commit()
     #expect(node.loop.connections.count == 0 && node.loop.streams.count == 0)
+    #expect(node.loop.bytesOwed == 0)
     #expect(node.loop.bodyBytesInFlight == 0 && node.loop.deadlines.isEmpty == true)
     let waits = [
       node.loop.commits.isEmpty, node.loop.events.isEmpty, node.loop.runnable.isEmpty,
@@ -337,7 +338,7 @@ extension LoopWorld {
       let verdicts: [PasswordOutcome.Verdict] = [
         .wrong, .taken, .throttled(seconds: 1), .refused(.diskFull),
         .accepted(name: utf8("u"), isAdmin: false, lsn: world.database.log.appended),
-        .created(name: utf8("u"), lsn: world.database.log.appended),
+        .created(name: utf8("u"), lsn: world.database.log.appended, mustBeNew: false),
       ]
       world.gates[0].mailbox.post(
         .passwordDone(
@@ -351,8 +352,10 @@ extension LoopWorld {
   fileprivate func checkInvariants() {
     var bodies = 0
     var streams = 0
+    var owed = 0
     for slot in 0..<loop.connections.slotLimit where loop.connections.contains(slot) {
       bodies += loop.connections[slot].body?.bytes.count ?? 0
+      owed += loop.connections[slot].bytesCounted
       let phase = loop.connections[slot].phase
       if let stream = loop.connections[slot].stream {
         streams += 1
@@ -367,6 +370,7 @@ extension LoopWorld {
       if phase == .held, loop.connections[slot].heldFor == 0 { Issue.record("held for nothing") }
     }
     if bodies != loop.bodyBytesInFlight { Issue.record("\(loop.bodyBytesInFlight), not \(bodies)") }
+    if owed != loop.bytesOwed { Issue.record("\(loop.bytesOwed) owed, not \(owed)") }
     if streams != loop.streams.count { Issue.record("\(loop.streams.count), not \(streams)") }
   }
 }

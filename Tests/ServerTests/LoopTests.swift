@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import HTTP
 import Platform
 import Store
@@ -270,6 +271,53 @@ struct LoopTests {
     #expect(node.loop.bodyBytesInFlight == 0)
   }
 
+  // MARK: Clients that do not read
+
+  @Test("what clients do not take is counted, until they take it or leave")
+  func bytesOwed() throws {
+    let node = try LoopWorld()
+    let (writer, reader) = (try node.connect(), try node.connect(sendBuffer: 8_192))
+    let long = "\"" + String(repeating: "x", count: 900_000) + "\""
+    node.send(node.put("long", long), from: writer)
+    #expect(node.loop.bytesOwed > 900_000, "held until it is committed")
+    node.commit()
+    #expect(node.received(by: writer, upTo: "alice\"}").hasPrefix("HTTP/1.1 201"))
+    #expect(node.loop.bytesOwed == 0)
+    for _ in 0..<20 { node.send(get("/default/key/long"), from: reader) }
+    #expect(node.loop.bytesOwed > 0 && node.loop.bytesOwed < 2_000_000)
+    reader.reset()
+    for _ in 0..<1_000 where node.phase(of: reader) != nil { node.turn() }
+    #expect(node.loop.bytesOwed == 0)
+  }
+
+  @Test("where clients are owed too much, long answers are 503 and short ones go on")
+  func tooMuchOwed() throws {
+    let node = try LoopWorld()
+    let client = try node.connect()
+    let long = "\"" + String(repeating: "x", count: 10_000) + "\""
+    for (key, value) in [("long", long), ("short", "{}")] {
+      node.send(node.put(key, value), from: client)
+      node.commit()
+      #expect(statuses(node.received(by: client)) == ["201"])
+    }
+    node.loop.bytesOwed += Limits().answersOwedBytesMax
+    for refused in [
+      get("/default/key/long"), node.put("long", long), get("/default/store"),
+    ] {
+      let answer = node.exchange(refused, from: client)
+      #expect(statuses(answer) == ["503"] && answer.contains("Retry-After: 1\r\n"))
+    }
+    for path in ["/default/key/short", "/default/keys", "/stats", "/heartbeat"] {
+      #expect(statuses(node.exchange(get(path), from: client)) == ["200"])
+    }
+    node.send(node.put("short", "1"), from: client)
+    node.commit()
+    #expect(statuses(node.received(by: client)) == ["201"])
+    node.loop.bytesOwed -= Limits().answersOwedBytesMax
+    #expect(statuses(node.exchange(get("/default/key/long"), from: client)) == ["200"])
+    #expect(node.loop.bytesOwed == 0)
+  }
+
   // MARK: Passwords
 
   private func login(_ user: String, _ body: String = "{\"secret\":\"s\"}") -> String {
@@ -304,7 +352,7 @@ struct LoopTests {
     let client = try node.connect()
     node.send(login("alice"), from: client)
     let receipt = try node.world.put("alice", "{}", table: "auth")
-    try finish(node, .created(name: utf8("alice"), lsn: receipt.lsn))
+    try finish(node, .created(name: utf8("alice"), lsn: receipt.lsn, mustBeNew: false))
     #expect(node.received(by: client) == "")
     node.commit()
     #expect(node.received(by: client).contains("{\"status\":\"User created\",\"token\":\""))
@@ -328,7 +376,7 @@ struct LoopTests {
     let client = try node.connect()
     node.send(node.put("k", "1") + login("alice"), from: client)
     let receipt = try node.world.put("alice", "{}", table: "auth")
-    try finish(node, .created(name: utf8("alice"), lsn: receipt.lsn))
+    try finish(node, .created(name: utf8("alice"), lsn: receipt.lsn, mustBeNew: false))
     node.world.database.log.publish(1)
     #expect(node.received(by: client) == "")
     node.world.database.log.publish(2)
@@ -376,7 +424,8 @@ struct LoopTests {
   func fullLine() throws {
     let node = try LoopWorld()
     let job = PasswordJob(
-      loop: 0, token: 0, style: ReplyStyle(), purpose: .admin, secret: [], address: .unknown)
+      loop: 0, token: 0, style: ReplyStyle(), purpose: .admin,
+      secret: Secret(copying: [UInt8]().span), address: .unknown)
     for _ in 0..<Limits.passwordQueueMax { #expect(node.passwords.submit(job)) }
     let client = try node.connect()
     let answer = node.exchange(login("alice"), from: client)

@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import Foundation
 import Glibc
 import HTTP
@@ -67,10 +68,13 @@ final class LoopWorld {
     throw Trouble(what: "nobody accepted")
   }
 
-  /// Sends a request and takes the turns that it needs.
+  /// Sends a request and takes the turns that it needs: a long one is read while it is sent.
   func send(_ text: String, from client: LoopClient) {
-    client.send(text)
-    turn()
+    var rest = utf8(text)[...]
+    for _ in 0..<10_000 where !rest.isEmpty {
+      rest = rest.dropFirst(client.sendWithoutWaiting(Array(rest)))
+      turn()
+    }
   }
 
   /// Everything that comes for a client, until nothing more does.
@@ -150,10 +154,11 @@ final class LoopClient {
     }
   }
 
-  /// Sends as much as the connection takes at once.
-  func sendWithoutWaiting(_ bytes: [UInt8]) {
+  /// Sends as much as the connection takes at once, and says how much that was.
+  @discardableResult
+  func sendWithoutWaiting(_ bytes: [UInt8]) -> Int {
     let flags = Int32(truncatingIfNeeded: Int(MSG_NOSIGNAL) | Int(MSG_DONTWAIT))
-    _ = bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, flags) }
+    return max(0, bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, flags) })
   }
 
   func finishSending() { Socket.shutdownWrite(raw) }
@@ -192,7 +197,8 @@ extension PasswordQueue {
   /// Every job that waits.
   func takeAll() -> [PasswordJob] {
     let last = PasswordJob(
-      loop: 0, token: .max, style: ReplyStyle(), purpose: .admin, secret: [], address: .unknown)
+      loop: 0, token: .max, style: ReplyStyle(), purpose: .admin,
+      secret: Secret(copying: [UInt8]().span), address: .unknown)
     guard submit(last) else { return [] }
     var jobs: [PasswordJob] = []
     while let job = next(), job.token != .max { jobs.append(job) }

@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import Platform
 import Store
 import Testing
@@ -16,7 +17,8 @@ struct PasswordThreadTests {
     _ purpose: PasswordJob.Purpose, _ secret: String, address: UInt64 = 1
   ) -> PasswordJob {
     PasswordJob(
-      loop: 0, token: 7, style: ReplyStyle(), purpose: purpose, secret: utf8(secret),
+      loop: 0, token: 7, style: ReplyStyle(), purpose: purpose,
+      secret: Secret(copying: utf8(secret).span),
       address: InternetAddress(high: 0, low: address))
   }
 
@@ -54,10 +56,11 @@ struct PasswordThreadTests {
 
   private func name(of verdict: PasswordOutcome.Verdict) -> String {
     switch verdict {
-    case .created(let name, let lsn): "created \(text(name)) \(lsn)"
+    case .created(let name, let lsn, _): "created \(text(name)) \(lsn)"
     case .accepted(let name, let isAdmin, _): "accepted \(text(name))\(isAdmin ? " admin" : "")"
     case .wrong: "wrong"
     case .taken: "taken"
+    case .notReady: "not ready"
     case .throttled(let seconds): seconds > 0 && seconds <= 60 ? "throttled" : "\(seconds) s"
     case .refused(let refusal): "refused \(refusal)"
     }

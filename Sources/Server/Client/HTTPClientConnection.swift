@@ -92,7 +92,7 @@ public struct HTTPClientConnection: ~Copyable {
   }
 
   /// Queues a request. It goes out with the next `flush`, so that the requests of a turn cost one
-  /// system call.
+  /// system call. On a closed connection it fails at once, with the reason of the close.
   ///
   /// - Parameters:
   ///   - target: path and query, percent-encoded.
@@ -105,7 +105,7 @@ public struct HTTPClientConnection: ~Copyable {
     _ method: Method, _ target: Span<UInt8>, fields: Span<UInt8>, body: Span<UInt8>, tag: UInt64,
     deadline: Instant
   ) {
-    if isClosed { return refuse(tag, .closed) }
+    if case .closed(let reason) = state { return refuse(tag, reason) }
     guard RequestWriter.isTarget(target), method != .other else {
       return refuse(tag, .invalidTarget)
     }

@@ -52,7 +52,7 @@ public enum HTTPClientFailure: Error, Sendable, Equatable {
   case malformed(Refusal)
   /// The server sent what nobody asked for.
   case unasked
-  /// This side closed the connection, or had closed it before.
+  /// This side closed the connection.
   case closed
   /// The connection holds as many requests, or bytes of them, as its limits allow.
   case full

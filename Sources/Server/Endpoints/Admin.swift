@@ -2,6 +2,7 @@
 
 import Auth
 import Bytes
+import Crypto
 import HTTP
 import JSON
 import Platform
@@ -34,20 +35,22 @@ extension DataLoop {
   }
 
   private mutating func adminLogin(_ call: borrowing Call) {
+    readsSecret = true
     do throws(JSONError) {
       let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("password", of: body, in: call.body),
-        let secret = JSONReader.string(member, in: call.body)
+        var secret = JSONReader.string(member, in: call.body)
       else {
         return fail(call.slot, call.style, 400, "the body is {\"password\":\"…\"}")
       }
-      guard secret.count <= Limits.secretBytesMax else { return secretTooLong(call) }
+      let password = Secret(taking: &secret)
+      guard password.count <= Limits.secretBytesMax else { return secretTooLong(call) }
       submit(
         call,
         PasswordJob(
           loop: gate.index, token: token(call.slot), style: call.style, purpose: .admin,
-          secret: secret,
+          secret: password,
           address: Socket.peer(connections[call.slot].descriptor)?.address ?? .unknown))
     } catch {
       badJSON(call, error)

@@ -15,15 +15,49 @@ extension DataLoop {
     reply(call.slot, call.style, body.span)
   }
 
+  /// The process turns its loops: this answer is the proof.
+  mutating func livez(_ call: borrowing Call) {
+    reply(call.slot, call.style, "{\"status\":\"ok\"}")
+  }
+
+  /// Whether clients should be sent here: the node holds what its cluster holds, and may write.
+  mutating func readyz(_ call: borrowing Call) {
+    guard isReady else { return notReady(call.slot, call.style) }
+    guard !(node.cluster?.isLeaving ?? false) else {
+      return fail(call.slot, call.style, 503, "this node is stopping: ask another one")
+    }
+    reply(call.slot, call.style, "{\"status\":\"ready\"}")
+  }
+
+  /// Whether everything that was in the cluster when this node came is here.
+  var isReady: Bool { node.cluster?.isReady ?? true }
+
+  mutating func notReady(_ slot: Int, _ style: ReplyStyle) {
+    fail(
+      slot, style, 503,
+      "this node is still catching up with its cluster: ask another one, or wait until /readyz says 200",
+      retryAfterSeconds: 1)
+  }
+
   mutating func membership(_ call: borrowing Call) {
     var body = ByteBuffer()
     let milliseconds = SystemClock.wallMilliseconds()
-    let address = node.description.address
     body.append("{\"nodes\":{")
-    JSONWriter.appendString(address.span, to: &body)
-    body.append(":{\"status\":\"Active\",\"last_heartbeat\":")
-    body.append(decimal: milliseconds)
-    body.append("}},\"active_count\":1,\"timestamp\":")
+    var active: UInt64 = 0
+    let view = node.cluster?.view ?? ClusterView(alone: node.description.address)
+    for (index, member) in view.members.enumerated() {
+      if index > 0 { body.append(",") }
+      JSONWriter.appendString(member.address.span, to: &body)
+      body.append(":{\"status\":\"")
+      body.append(member.status)
+      body.append("\",\"last_heartbeat\":")
+      body.append(decimal: member.isOwn ? milliseconds : member.lastHeard)
+      body.append("}")
+      if member.isActive { active += 1 }
+    }
+    body.append("},\"active_count\":")
+    body.append(decimal: active)
+    body.append(",\"timestamp\":")
     body.append(decimal: milliseconds)
     body.append("}")
     reply(call.slot, call.style, body.span)
@@ -68,7 +102,8 @@ extension DataLoop {
     body.append(node.description.nodeID)
     body.append("\",\"boot\":")
     body.append(decimal: UInt64(node.description.boot))
-    body.append(",\"members\":1},\"log\":{\"appended\":")
+    appendCluster(to: &body)
+    body.append("},\"log\":{\"appended\":")
     body.append(decimal: database.log.appended)
     body.append(",\"committed\":")
     body.append(decimal: database.log.committed)

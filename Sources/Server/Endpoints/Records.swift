@@ -38,20 +38,23 @@ extension DataLoop {
   mutating func showRecord(
     _ call: borrowing Call, _ place: Place, key: Span<UInt8>, reader: OwnerID?
   ) {
+    enum Found { case shown, notOwner, nothing, tooLong }
     let (database, owners) = (database, database.owners)
-    let found = database.read(place, key: key) { record, lsn -> Bool? in
+    let found = database.read(place, key: key) { record, lsn -> Found in
       outputWaitsFor = max(outputWaitsFor, lsn)
-      guard let record, !record.isTombstone else { return nil }
-      if let reader, reader != record.owner { return false }
+      guard let record, !record.isTombstone else { return .nothing }
+      if let reader, reader != record.owner { return .notOwner }
+      guard record.value.count <= Limits.shortAnswerBytes || !owesTooMuch else { return .tooLong }
       let owner = owners.bytes(of: record.owner.rawValue)
       appendJSONHead(call.style, contentLength: RecordText.count(record, owner: owner))
       if !call.style.isHead { RecordText.append(record, owner: owner, to: &output) }
-      return true
+      return .shown
     }
     switch found {
-    case true?: closeIfAsked(call.slot, call.style)
-    case false?: notOwner(call)
-    case nil: noRecord(call)
+    case .shown: closeIfAsked(call.slot, call.style)
+    case .notOwner: notOwner(call)
+    case .nothing: noRecord(call)
+    case .tooLong: tooMuchOwed(call)
     }
   }
 
@@ -69,15 +72,20 @@ extension DataLoop {
   mutating func put(
     _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
   ) {
+    guard let level = mayWrite(call) else { return }
     do throws(JSONError) {
       let range = try PutBody.value(in: call.body, depthMax: limits.jsonDepthMax).range
       let value = call.body.extracting(range)
       guard value.count <= limits.valueBytesMax else { return refused(call, .valueTooLong) }
+      // The answer has the value again.
+      guard value.count <= Limits.shortAnswerBytes || !owesTooMuch else {
+        return tooMuchOwed(call)
+      }
       guard let id = internTable(table) else { return refused(call, .tooManyNames) }
       do throws(WriteRefusal) {
         let place = database.place(id, name: table, key: key)
         let receipt = try database.put(place, key: key, value: value, by: writer)
-        answerWrite(call, receipt, status: 201, value: value)
+        answerWrite(call, receipt, level, status: 201, value: value)
       } catch {
         refused(call, error)
       }
@@ -92,6 +100,7 @@ extension DataLoop {
     guard mayUse(table: table, call), mayUse(key: key, call),
       let session = requireSession(call)
     else { return }
+    guard let level = mayWrite(call) else { return }
     do throws(JSONError) {
       let element = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard element.kind == .object else {
@@ -100,13 +109,14 @@ extension DataLoop {
           "a PATCH is a JSON object: its members replace or join those of the value")
       }
       guard let id = database.tables.find(table) else { return noRecord(call) }
+      guard !owesTooMuch else { return tooMuchOwed(call) }
       let place = database.place(id, name: table, key: key)
       var merged = ByteBuffer()
       do throws(WriteRefusal) {
         let receipt = try database.patch(
           place, key: key, patch: call.body.extracting(element.range), into: &merged,
           by: Writer(owner: session.owner, isAdmin: false))
-        answerWrite(call, receipt, status: 200, value: merged.span)
+        answerWrite(call, receipt, level, status: 200, value: merged.span)
       } catch {
         refused(call, error)
       }
@@ -127,12 +137,15 @@ extension DataLoop {
   mutating func delete(
     _ call: borrowing Call, table: Span<UInt8>, key: Span<UInt8>, by writer: Writer
   ) {
+    guard let level = mayWrite(call) else { return }
     guard let id = database.tables.find(table) else { return noRecord(call) }
     do throws(WriteRefusal) {
       let receipt = try database.delete(
         database.place(id, name: table, key: key), key: key, by: writer)
       waitFor(receipt)
+      beginAcknowledged(call.style, lsn: receipt.lsn, level)
       reply(call.slot, call.style, "{\"message\":\"Deleted locally\"}")
+      endAcknowledged()
     } catch {
       refused(call, error)
     }
@@ -141,9 +154,11 @@ extension DataLoop {
   // MARK: Answers
 
   private mutating func answerWrite(
-    _ call: borrowing Call, _ receipt: WriteReceipt, status: UInt16, value: Span<UInt8>
+    _ call: borrowing Call, _ receipt: WriteReceipt, _ level: AcknowledgementLevel,
+    status: UInt16, value: Span<UInt8>
   ) {
     waitFor(receipt)
+    beginAcknowledged(call.style, lsn: receipt.lsn, level)
     let owners = database.owners
     let owner = owners.bytes(of: receipt.owner.rawValue)
     beginHead(
@@ -155,6 +170,17 @@ extension DataLoop {
       value: value, version: receipt.version, milliseconds: receipt.milliseconds, owner: owner,
       to: &output)
     closeIfAsked(call.slot, call.style)
+    endAcknowledged()
+  }
+
+  /// How many nodes the client wants to wait for; answers and returns nil where this node may not
+  /// write, or does not understand.
+  private mutating func mayWrite(_ call: borrowing Call) -> AcknowledgementLevel? {
+    guard isReady else {
+      notReady(call.slot, call.style)
+      return nil
+    }
+    return acknowledgementLevel(call)
   }
 
   mutating func waitFor(_ receipt: WriteReceipt) {
@@ -175,6 +201,12 @@ extension DataLoop {
   mutating func notOwner(_ call: borrowing Call) {
     fail(
       call.slot, call.style, 401, "the record belongs to another user: only its owner may do this")
+  }
+
+  mutating func tooMuchOwed(_ call: borrowing Call) {
+    fail(
+      call.slot, call.style, 503, "too many answers wait for clients that do not read them",
+      retryAfterSeconds: 1)
   }
 
   mutating func badJSON(_ call: borrowing Call, _ error: JSONError) {

@@ -2,6 +2,7 @@
 
 import Auth
 import Bytes
+import Crypto
 import HTTP
 import JSON
 import Platform
@@ -30,17 +31,19 @@ extension DataLoop {
     guard !name.equals(AdminSession.subject) else {
       return fail(call.slot, call.style, 403, "this name is reserved: choose another")
     }
+    readsSecret = true
     do throws(JSONError) {
       let body = try JSONValidator.check(call.body, depthMax: limits.jsonDepthMax)
       guard body.kind == .object,
         let member = JSONReader.member("secret", of: body, in: call.body),
-        let secret = JSONReader.string(member, in: call.body), !secret.isEmpty
+        var secret = JSONReader.string(member, in: call.body), !secret.isEmpty
       else {
         return fail(
           call.slot, call.style, 400,
           "the body is {\"secret\":\"…\"} with a secret that is not empty")
       }
-      guard secret.count <= Limits.secretBytesMax else { return secretTooLong(call) }
+      let password = Secret(taking: &secret)
+      guard password.count <= Limits.secretBytesMax else { return secretTooLong(call) }
       let register = JSONReader.member("register", of: body, in: call.body)
       guard register == nil || register?.kind == .true || register?.kind == .false else {
         return fail(call.slot, call.style, 400, "register is true or false")
@@ -50,7 +53,7 @@ extension DataLoop {
         PasswordJob(
           loop: gate.index, token: token(call.slot), style: call.style,
           purpose: .user(name: [UInt8](copying: name), mustBeNew: register?.kind == .true),
-          secret: secret,
+          secret: password,
           address: Socket.peer(connections[call.slot].descriptor)?.address ?? .unknown))
     } catch {
       badJSON(call, error)
@@ -69,28 +72,32 @@ extension DataLoop {
         retryAfterSeconds: 5)
     }
     connections[call.slot].phase = .waiting
-    connections[call.slot].awaitsPassword = true
+    connections[call.slot].awaitsThread = true
     deadlines.clear(call.slot)
   }
 
   /// Answers the connection that waited for a password, if it is still there.
   mutating func finishLogin(_ outcome: PasswordOutcome) {
     guard let slot = slot(of: outcome.token) else { return }
-    connections[slot].awaitsPassword = false
+    connections[slot].awaitsThread = false
     let style = outcome.style
     switch outcome.verdict {
-    case .created(let name, let lsn):
+    case .created(let name, let lsn, let mustBeNew):
       outputWaitsFor = max(outputWaitsFor, lsn)
       hasAppended = true
+      beginAcknowledged(
+        style, lsn: lsn, .everyLiving,
+        registration: AcknowledgementWait.Registration(name: name, mustBeNew: mustBeNew))
       replyWithToken(
         slot, style, "{\"status\":\"User created\",\"token\":\"", subject: name, isAdmin: false)
+      endAcknowledged()
     case .accepted(let name, let isAdmin, let lsn):
       outputWaitsFor = max(outputWaitsFor, lsn)
       replyWithToken(slot, style, "{\"token\":\"", subject: name, isAdmin: isAdmin)
     case .wrong:
       fail(slot, style, 401, "Invalid credentials")
-    case .taken:
-      fail(slot, style, 400, "the user exists: log in without \"register\", or choose another name")
+    case .taken: userExists(slot, style)
+    case .notReady: notReady(slot, style)
     case .throttled(let seconds):
       fail(
         slot, style, 429, "too many failed logins: wait \(seconds) seconds",
@@ -100,10 +107,16 @@ extension DataLoop {
     case .refused:
       fail(slot, style, 507, "a million tables and users are the most that a node knows")
     }
+    resume(slot)
+  }
+
+  /// Goes on with a connection whose answer another thread has made.
+  mutating func resume(_ slot: Int) {
     if connections[slot].phase == .held {
       // Earlier answers of this connection wait for the disk: this one goes behind them.
       var answer = ByteBuffer()
       swap(&answer, &output)
+      keepAcknowledgementWaits(slot)
       connections[slot].output.append(answer.span)
       connections[slot].heldFor = max(connections[slot].heldFor, outputWaitsFor)
       connections[slot].heldRequests += outputRequests
@@ -113,6 +126,10 @@ extension DataLoop {
     }
     connections[slot].phase = .open
     if finishTurn(slot) { drive(slot) }
+  }
+
+  mutating func userExists(_ slot: Int, _ style: ReplyStyle) {
+    fail(slot, style, 400, "the user exists: log in without \"register\", or choose another name")
   }
 
   private mutating func replyWithToken(

@@ -32,7 +32,8 @@ enum Fixed {
   static func keyring() -> Keyring {
     do {
       return try Keyring.open(
-        SimulatedDisk(seed: 0), keyEncryptionKey: keyEncryptionKey, random: counting(from: 100))
+        SimulatedDisk(seed: 0), keyEncryptionKey: keyEncryptionKey.span, random: counting(from: 100)
+      )
     } catch { fatalError("\(error)") }
   }
 }

@@ -100,10 +100,12 @@ final class Node: @unchecked Sendable {
   }
 
   /// Starts the node again on the same directory, after `stop` or `kill`.
-  func start() throws {
+  ///
+  /// - Parameter samePort: whether it listens where it listened last.
+  func start(samePort: Bool = false) throws {
     guard process.exitStatus != nil else { throw Trouble("the node still runs") }
     process = try Self.process(
-      ["127.0.0.1:0"] + arguments, environment, in: directory, launcher: launcher)
+      ["127.0.0.1:\(samePort ? port : 0)"] + arguments, environment, in: directory, launcher: launcher)
     port = try Self.address(of: process)
   }
 
@@ -165,7 +167,7 @@ final class SharedNode: Sendable {
   func callAsFunction() throws -> Node { try node() }
 }
 
-private final class Once<Value: Sendable>: @unchecked Sendable {
+final class Once<Value: Sendable>: @unchecked Sendable {
   private let lock = NSLock()
   private let make: () throws -> Value
   private var made: Result<Value, any Error>?

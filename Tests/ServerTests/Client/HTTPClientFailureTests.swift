@@ -49,7 +49,7 @@ struct HTTPClientFailureTests {
     world.hangUp()
     try world.until { world.isClosed }
     world.get("/", tag: 1)
-    #expect(world.heard == ["1: the connection is closed"])
+    #expect(world.heard == ["1: \(Self.closedByPeer)"])
   }
 
   @Test("tells requests that never left from those that may have arrived")

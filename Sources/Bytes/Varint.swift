@@ -1,10 +1,8 @@
-import Bytes
-
 // Whole numbers in as few bytes as they need: seven bits a byte, the lowest first, the highest bit
 // set on all but the last (LEB128). Only the shortest form is read, so that a number has one.
 
 extension ByteBuffer {
-  mutating func appendVarint(_ value: UInt64) {
+  @inlinable public mutating func appendVarint(_ value: UInt64) {
     var rest = value
     while rest >= 0x80 {
       appendUInt8(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -16,7 +14,7 @@ extension ByteBuffer {
 
 extension ByteReader {
   /// Nil where the bytes end first, or are no shortest form of a 64-bit number.
-  mutating func readVarint() -> UInt64? {
+  public mutating func readVarint() -> UInt64? {
     guard let first = readUInt8() else { return nil }
     if first < 0x80 { return UInt64(first) }
     var value = UInt64(first & 0x7f)

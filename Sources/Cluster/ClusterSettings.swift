@@ -1,0 +1,100 @@
+/// Every number of the protocol, with its unit and its reason. The product runs with the values that
+/// stand here; the simulator makes them small, since small limits are met more often.
+public struct ClusterSettings: Sendable {
+  // MARK: Push
+
+  /// Entries of one batch: the receiver's answer waits for all of them.
+  public var pushEntriesMax = 512
+  /// Bytes of one batch (one entry may exceed it): a few milliseconds of a slow network.
+  public var pushBytesMax = 256 << 10
+  /// Batches in flight to one peer: while one is made durable the next is on its way.
+  public var pushWindow = 2
+  /// Entries that are kept for slow peers; who falls further behind pulls instead.
+  public var queueEntriesMax = 20_000
+  /// Bytes that are kept for slow peers, for all of them together.
+  public var queueBytesMax = 8 << 20
+  /// Batches from peers that wait here to become durable, in all: windows of 32 peers.
+  public var pushesWaitingMax = 64
+  /// A peer that does not answer a batch in this time gets it again.
+  public var pushTimeoutMilliseconds: UInt64 = 5_000
+
+  /// The first wait after a request failed; it doubles from failure to failure.
+  public var retryMilliseconds: UInt64 = 100
+  /// The longest such wait: a peer that is back is served within it.
+  public var retryMillisecondsMax: UInt64 = 2_000
+
+  // MARK: Clocks
+
+  /// How often peers compare what they have seen: what a push has lost is found within twice this.
+  public var advertMilliseconds: UInt64 = 1_000
+  /// How often the own time is stated anew while nothing is written: tombstones wait for it.
+  public var idleAdvertMilliseconds: UInt64 = 5_000
+  public var advertTimeoutMilliseconds: UInt64 = 2_000
+  /// Bytes of clocks in one answer; the rest is asked for again.
+  public var clocksBytesMax = 512 << 10
+
+  // MARK: Pull
+
+  /// Pulls in flight: enough that the network and both disks are at work together.
+  public var pullsMax = 4
+  /// Shards of one pull: small ones cost no round trip each, and a scan stays short.
+  public var pullShardsMax = 16
+  /// Bytes of records in one answer (one entry may exceed it).
+  public var pullBytesMax = 256 << 10
+  public var pullTimeoutMilliseconds: UInt64 = 10_000
+
+  // MARK: Tombstones and verification
+
+  /// How often tombstones are looked at. A peer's clock counts only when it was known at the look
+  /// before: what a peer with relaxed durability may lose in a power failure is younger than that.
+  public var collectMilliseconds: UInt64 = 30_000
+  /// How often some shards are compared by content with a peer.
+  public var verifyMilliseconds: UInt64 = 5_000
+  /// Shards of one comparison: all of them within ten minutes, each at the cost of reading it.
+  public var verifyShardsMax = 8
+
+  public var membership = MembershipSettings()
+
+  /// Only the simulator sets it, to prove that it would notice.
+  public var mutant = Mutant.none
+
+  public init() {}
+}
+
+/// The protocol with one rule broken. A check that cannot fail checks nothing: for each of these
+/// there is a run of the simulator that must.
+public enum Mutant: UInt8, CaseIterable, Sendable {
+  case none
+  /// Tombstones go by their age alone. The host's: `collectTombstones` by time.
+  case collectByTime
+  /// Tombstones go when everybody has seen them, although an older write may still come.
+  case collectWhenSeen
+  /// Tombstones go although a member is not asked that another one knows of already.
+  case collectIgnoringMembers
+  /// Tombstones go although peers have seen writes that this node has not.
+  case collectWithoutCovering
+  /// Clocks are told to peers before they are durable.
+  case advertiseBeforeDurable
+  /// Batches are answered before they are durable.
+  case acknowledgeBeforeDurable
+  /// What falls out of a full queue is not pulled.
+  case dropWithoutPull
+  /// A pull counts as complete at its first page.
+  case mergeBeforeEnd
+  /// A pull ends with what the peer has seen at its end, not at its start.
+  case clockAtEnd
+  /// Writes that were seen are applied again.
+  case applySeen
+  /// The host's: of two records with one time the local one stays.
+  case keepLocalOnTies
+  /// The host's: the order of stamps leaves the boot out.
+  case orderWithoutBoot
+  /// The host's: a restart begins a boot that was there before.
+  case forgetBoot
+  /// The host's: hybrid time begins at the wall's after a restart.
+  case resetClockAtRestart
+  /// The host's: the log is written and never synced.
+  case neverSync
+  /// The host's: a replay applies what the checkpoint has seen.
+  case replaySeen
+}

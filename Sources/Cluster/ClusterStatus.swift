@@ -1,0 +1,51 @@
+public import Bytes
+
+/// What `/membership`, `/readyz` and `/stats` show.
+public struct ClusterStatus: Sendable {
+  /// A member, as this node sees it. Of the own one only what says who it is.
+  public struct Member: Sendable {
+    public let id: NodeID
+    public let boot: UInt32
+    public let endpoint: Endpoint
+    public let state: MemberState
+    public let isOwn: Bool
+    /// Nil where nothing came from it since the start; of the own node, now.
+    public let lastHeard: Instant?
+    /// Positive where its wall clock is ahead; nil while unknown.
+    public let clockOffsetMilliseconds: Int64?
+    public let roundTripMicroseconds: UInt64?
+    /// Writes that this node has and it has not, as of the last comparison.
+    public internal(set) var lag: UInt64 = 0
+    /// Shards of which it has what this node has not.
+    public internal(set) var wantedShards = 0
+    /// Bytes of own writes that wait for it.
+    public internal(set) var queueBytes = 0
+    /// Bytes of requests that were sent to it since the start.
+    public internal(set) var sentBytes: UInt64 = 0
+
+    /// Whether sessions with it go on.
+    public var isReachable: Bool { state.isReachable }
+
+    init(_ status: MemberStatus, isOwn: Bool) {
+      id = status.id
+      boot = status.boot
+      endpoint = status.endpoint
+      state = status.state
+      self.isOwn = isOwn
+      lastHeard = status.lastHeard
+      clockOffsetMilliseconds = status.clockOffsetMilliseconds
+      roundTripMicroseconds = status.roundTripMicroseconds
+    }
+  }
+
+  /// All members, the own node too, by ascending number; removed ones not.
+  public internal(set) var members: [Member]
+  /// Whether everything that was there when the node joined is here and durable.
+  public let isReady: Bool
+  /// Shards that a joining node still lacks.
+  public let missingShards: Int
+  /// Who kept tombstones from going at the last look.
+  public let collectionBlocker: NodeID?
+  public let replication: ReplicationCounters
+  public let membership: MembershipCounters
+}

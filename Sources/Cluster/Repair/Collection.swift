@@ -1,0 +1,45 @@
+import Store
+
+// Tombstones: when they may go.
+//
+// A tombstone may go where every member has it on disk, every member's later writes have a greater
+// time, and this node has seen, durably, all that they had seen. The last two are needed because the
+// greater stamp wins: a concurrent write with a smaller one, still on its way, would otherwise find
+// nothing that it loses against. A member that is down keeps all of them.
+
+extension Replication {
+  /// Removes the tombstones that nothing older can arrive for.
+  mutating func collectTombstones<R: Replica & ~Copyable>(replica: inout R) {
+    // What they say now counts at the next look.
+    defer { for index in peers.indices { peers[index].settled = peers[index].advert } }
+    guard !peers.isEmpty, let own = ownAdvert.durable, isReady else { return }
+    collectionBlocker = nil
+    var before = own.hybridTime
+    var others: [Advert] = []
+    for peer in peers {
+      guard let settled = peer.settled, isOfSameMembers(settled) else {
+        collectionBlocker = collectionBlocker ?? peer.id
+        continue
+      }
+      before = min(before, settled.hybridTime)
+      others.append(settled)
+    }
+    guard collectionBlocker == nil, isOfSameMembers(own) else { return }
+    if settings.mutant == .collectWhenSeen || settings.mutant == .collectByTime { before = .max }
+    for shard in 0..<Shard.count where replica.tombstoneCount(ofShard: shard) > 0 {
+      let clocks = others.map { $0.clocks[shard] }
+      let isBehind = clocks.contains { !own.clocks[shard].covers($0) }
+      if isBehind && !mayBeBehind { continue }
+      let count = replica.collectTombstones(ofShard: shard, before: before, seenBy: clocks)
+      counters.collectedTombstones += UInt64(count)
+    }
+  }
+
+  private func isOfSameMembers(_ advert: Advert) -> Bool {
+    advert.memberDigest == memberDigest || settings.mutant == .collectIgnoringMembers
+  }
+
+  private var mayBeBehind: Bool {
+    settings.mutant == .collectWithoutCovering || settings.mutant == .collectWhenSeen
+  }
+}

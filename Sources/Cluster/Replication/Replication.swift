@@ -1,0 +1,254 @@
+import Bytes
+import Store
+
+/// Keeps this node's records in step with the other members'.
+///
+/// Own writes are *pushed* as they become durable; that is quick and may lose. What nodes have seen
+/// is *compared* every second, and what is missing is *pulled*, shard by shard; that is the truth.
+/// Tombstones go when every member has seen them and nothing older can arrive any more.
+///
+/// Each node is told only what is durable here, and is believed to have only what it said is
+/// durable there. Everything is in sorted arrays: the same events give the same effects.
+struct Replication: Sendable {
+  let own: Incarnated
+  let settings: ClusterSettings
+  private var nextRequest: UInt64 = 1
+
+  /// Ascending by id.
+  var peers: [ReplicationPeer] = []
+  var memberDigest: UInt64 = 0
+  var outbox = Outbox()
+  /// Answers that wait until what they say is durable, oldest first.
+  var waiting: [WaitingAnswer] = []
+  var ownAdvert = OwnAdvert()
+  var pulls: [Pull] = []
+  /// Shards of the pulls in flight.
+  var shardsInPull = ShardSet()
+  var filling: Filling?
+  var verification: Verification
+  var counters = ReplicationCounters()
+  /// Who keeps tombstones from going, as of the last look; nil where nobody does.
+  var collectionBlocker: NodeID?
+
+  private var advertAt: Instant
+  /// When `advance` last did all that was due.
+  private var advancedAt: Instant
+  private var collectAt: Instant
+
+  /// - Parameter isReady: whether the node has once had everything that the cluster had.
+  init(own: Incarnated, settings: ClusterSettings, isReady: Bool, now: Instant) {
+    self.own = own
+    self.settings = settings
+    filling = isReady ? nil : Filling()
+    advertAt = now
+    advancedAt = now
+    collectAt = now.advanced(byMilliseconds: settings.collectMilliseconds)
+    verification = Verification(at: now.advanced(byMilliseconds: settings.verifyMilliseconds))
+  }
+
+  /// Whether everything that was there when the node joined is here and durable.
+  var isReady: Bool { filling == nil }
+
+  // MARK: Members
+
+  /// Takes over who the other members are.
+  ///
+  /// - Parameter source: who is to be asked first for what a joining node lacks.
+  mutating func update(_ neighbours: [Neighbour], memberDigest: UInt64, source: NodeID?) {
+    self.memberDigest = memberDigest
+    var kept: [ReplicationPeer] = []
+    kept.reserveCapacity(neighbours.count)
+    for neighbour in neighbours {
+      guard let index = index(of: neighbour.id) else {
+        kept.append(ReplicationPeer(neighbour, outbox: outbox))
+        continue
+      }
+      var peer = peers[index]
+      if peer.boot != neighbour.boot {
+        // What the old boot said it had may be more than the new one has.
+        peer.boot = neighbour.boot
+        peer.advert = nil
+        peer.settled = nil
+        disconnect(&peer)
+      } else if peer.isReachable && !neighbour.isReachable {
+        disconnect(&peer)
+      }
+      peer.endpoint = neighbour.endpoint
+      peer.isReachable = neighbour.isReachable
+      kept.append(peer)
+    }
+    peers = kept
+    let underWay = pulls
+    pulls = []
+    for pull in underWay {
+      guard let index = index(of: pull.peer) else {
+        release(pull)
+        continue
+      }
+      if peers[index].isReachable && peers[index].boot == pull.boot {
+        pulls.append(pull)
+      } else {
+        release(pull)
+        if !pull.isRepair { for part in pull.parts { peers[index].wanted.insert(part.shard) } }
+      }
+    }
+    filling?.prefer(source)
+  }
+
+  private mutating func disconnect(_ peer: inout ReplicationPeer) {
+    peer.push.rewind()
+    peer.exchange = Exchange()
+    peer.isFresh = true
+    peer.pullRetry.succeeded()
+    peer.push.retry.succeeded()
+  }
+
+  func index(of id: NodeID) -> Int? {
+    var (low, high) = (0, peers.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if peers[middle].id < id { low = middle + 1 } else { high = middle }
+    }
+    return low < peers.count && peers[low].id == id ? low : nil
+  }
+
+  // MARK: Events
+
+  /// Writes of this node that are durable now.
+  mutating func committed(_ entries: [UInt8], positions: [UInt64]) {
+    outbox.append(entries, positions: positions, settings: settings)
+    if peers.isEmpty { outbox.drop(before: outbox.end) }
+  }
+
+  /// A member's request; it is answered now or when what the answer says is durable.
+  mutating func request<R: Replica & ~Copyable>(
+    _ id: RequestID, _ bytes: [UInt8], from: Incarnated, now: Instant, replica: inout R,
+    effects: inout [Effect]
+  ) {
+    var reader = ByteReader(bytes.span)
+    guard let kind = Message.kind(reading: &reader) else {
+      var answer = ByteBuffer()
+      answer.appendUInt8(Message.family)
+      answer.appendUInt8(Message.version)
+      answer.appendUInt8(0)
+      answer.appendUInt8(Message.Status.malformed.rawValue)
+      counters.refusedRequests += 1
+      return effects.append(.respond(id, bytes: answer.copied()))
+    }
+    let rest = bytes.span.extracting(Message.headBytes..<bytes.count)
+    switch kind {
+    case .push: receivePush(id, rest, replica: &replica, effects: &effects)
+    case .clocks: receiveClocks(id, rest, from: from, effects: &effects)
+    case .differences: receiveDifferences(id, rest, effects: &effects)
+    case .pull: receivePull(id, rest, replica: &replica, effects: &effects)
+    case .verify: receiveVerify(id, rest, replica: &replica, effects: &effects)
+    }
+  }
+
+  /// The answer to a request of this floor.
+  mutating func response<R: Replica & ~Copyable>(
+    _ id: RequestID, _ bytes: [UInt8], from: Incarnated, now: Instant, replica: inout R,
+    effects: inout [Effect]
+  ) {
+    guard let index = index(of: from.node), peers[index].boot == from.boot else {
+      return failed(id, now: now)
+    }
+    if peers[index].push.owns(id) {
+      receivePushed(id, bytes, peer: index, now: now, effects: &effects)
+    } else if peers[index].exchange.request == id {
+      receiveExchange(bytes, peer: index, now: now, replica: &replica, effects: &effects)
+    } else if let pull = pulls.firstIndex(where: { $0.request == id && $0.peer == from.node }) {
+      receivePulled(bytes, pull: pull, now: now, replica: &replica, effects: &effects)
+    } else if verification.request == id {
+      receiveVerified(bytes, peer: index, now: now, replica: &replica, effects: &effects)
+    }
+  }
+
+  /// There is no answer to a request of this floor.
+  mutating func failed(_ id: RequestID, now: Instant) {
+    if verification.request == id { return verification.ended(at: now, settings: settings) }
+    if let pull = pulls.firstIndex(where: { $0.request == id }) { return endPull(pull, at: now) }
+    for index in peers.indices {
+      if peers[index].push.owns(id) {
+        peers[index].push.rewind()
+        return peers[index].push.retry.failed(at: now, settings: settings)
+      }
+      if peers[index].exchange.request == id {
+        return peers[index].exchange.failed(at: now, settings: settings)
+      }
+    }
+  }
+
+  /// Does what has become possible or due. To be called after every event.
+  mutating func advance<R: Replica & ~Copyable>(
+    now: Instant, replica: inout R, random: inout SeededRandom, effects: inout [Effect]
+  ) {
+    advancedAt = now
+    ownAdvert.promote(replica: replica, settings: settings)
+    answerWaiting(through: replica.committed, effects: &effects)
+    if peers.isEmpty {
+      outbox.drop(before: outbox.end)
+    } else if advertAt <= now {
+      ownAdvert.take(
+        memberDigest: memberDigest, now: now, replica: &replica, settings: settings)
+      advertAt = now.advanced(byMilliseconds: settings.advertMilliseconds)
+    }
+    for index in peers.indices where peers[index].isReachable {
+      pump(peer: index, now: now, effects: &effects)
+      exchange(peer: index, now: now, random: &random, effects: &effects)
+    }
+    dropSent()
+    pull(now: now, replica: replica, effects: &effects)
+    finishFilling(replica: replica, effects: &effects)
+    if collectAt <= now {
+      collectTombstones(replica: &replica)
+      collectAt = now.advanced(byMilliseconds: settings.collectMilliseconds)
+    }
+    verify(now: now, replica: replica, random: &random, effects: &effects)
+  }
+
+  /// When `advance` has something to do although nothing happens.
+  var nextDeadline: Instant {
+    var next = min(collectAt, verification.at)
+    if !peers.isEmpty { next = min(next, advertAt) }
+    for peer in peers where peer.isReachable {
+      if let at = peer.exchange.nextAt { next = min(next, at) }
+      // A time that has passed does not hinder any more: something else does, and will say so.
+      if let at = peer.push.retry.notBefore, at > advancedAt, peer.push.next < outbox.end {
+        next = min(next, at)
+      }
+      if let at = peer.pullRetry.notBefore, at > advancedAt, !peer.wanted.isEmpty {
+        next = min(next, at)
+      }
+    }
+    return next
+  }
+
+  // MARK: Parts
+
+  /// Numbers of this floor are small; those of membership have the top bit set.
+  mutating func request(
+    to peer: Int, _ channel: Channel, _ bytes: consuming ByteBuffer, timeout: UInt64,
+    effects: inout [Effect]
+  ) -> RequestID {
+    let id = RequestID(nextRequest)
+    nextRequest += 1
+    peers[peer].sentBytes += UInt64(bytes.count)
+    effects.append(
+      .request(
+        id, to: peers[peer].endpoint, expected: peers[peer].id, channel: channel,
+        bytes: bytes.copied(), timeoutMilliseconds: timeout))
+    return id
+  }
+
+  func respond(
+    _ id: RequestID, _ kind: Message.Kind, _ status: Message.Status, effects: inout [Effect]
+  ) {
+    effects.append(.respond(id, bytes: Message.answer(kind, status).copied()))
+  }
+
+  mutating func refuse(_ id: RequestID, _ kind: Message.Kind, effects: inout [Effect]) {
+    counters.refusedRequests += 1
+    respond(id, kind, .malformed, effects: &effects)
+  }
+}

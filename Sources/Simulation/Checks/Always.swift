@@ -1,0 +1,210 @@
+import Bytes
+import Cluster
+import Store
+
+// What must hold at every moment. Checked where it could break, and every second.
+
+extension World {
+  func inspect() {
+    for host in hosts {
+      guard let process = host.process else { continue }
+      if mutant == .collectByTime {
+        process.replica.wallMilliseconds = host.clock.wallMilliseconds(at: now)
+        process.replica.collectByAge()
+        checkCollected(host, process)
+      }
+      collectAlone(host, process)
+      checkStored(host, process)
+      checkAdverts(host, process)
+      checkStatus(host, process)
+    }
+    if isHealing { return inspectHealing() }
+    events.add(.inspect, at: now + Duration64.second)
+  }
+
+  /// Whatever a clock has seen is here, or something greater; and nothing else is.
+  private func checkStored(_ host: Host, _ process: Process) {
+    let replica = process.replica
+    for key in 0..<profile.keys {
+      let expected = ledger.greatest(
+        ofKey: key, seenBy: replica.shards[Keyspace.keys[key].shard].shard.clock)
+      guard let (stamp, isDead) = replica.state(ofKey: key).map({ ($0.stamp, $0.isDead) }) else {
+        if let expected, !expected.isDead {
+          fail(.seenIsStored, "n\(host.number) has seen \(text(expected.stamp)) of key \(key) and has nothing")
+        }
+        continue
+      }
+      guard let expected else {
+        fail(.seenIsStored, "n\(host.number) has \(text(stamp)) of key \(key), and its clock has not")
+        continue
+      }
+      if stamp != expected.stamp {
+        let invariant: Invariant =
+          expected.isDead && !isDead && stamp < expected.stamp ? .deletedStaysDeleted : .seenIsStored
+        fail(invariant, "n\(host.number) has \(text(stamp)) of key \(key), and has seen \(text(expected.stamp))\(expected.isDead ? " (a delete)" : "")")
+      } else if replica.digest(ofKey: key) != expected.digest {
+        fail(.recordIsGenuine, "n\(host.number): \(text(stamp)) of key \(key) is not what was written")
+      }
+    }
+  }
+
+  /// What a node believes that its peers have on disk, they have.
+  private func checkAdverts(_ host: Host, _ process: Process) {
+    for peer in hosts where peer !== host {
+      for shard in 0..<Keyspace.shardCount {
+        guard let advert = process.node.advert(of: peer.node, shard: shard) else { continue }
+        if !peer.durable[shard].covers(advert.clock) {
+          fail(.advertIsDurable, "n\(host.number) believes of n\(peer.number), shard \(shard), what is not on its disk")
+        }
+        checkPromise(of: peer, shard, advert.clock, advert.hybridTime)
+      }
+    }
+  }
+
+  private func checkPromise(of peer: Host, _ shard: Int, _ clock: ShardClock, _ time: UInt64) {
+    for key in 0..<profile.keys where Keyspace.keys[key].shard == shard {
+      for number in ledger.byKey[key] {
+        let write = ledger.writes[number]
+        guard write.stamp.hybridTime <= time else { break }
+        // What a crash took before it was durable, nobody will ever see.
+        let isThere =
+          peer.durable[shard].contains(write.dot)
+          || peer.process?.replica.shards[shard].shard.clock.contains(write.dot) == true
+        if write.stamp.node == peer.node.rawValue, isThere, !clock.contains(write.dot) {
+          fail(.timeIsPromised, "n\(peer.number) promised times beyond \(text(write.stamp)), and wrote it")
+        }
+      }
+    }
+  }
+
+  private func checkStatus(_ host: Host, _ process: Process) {
+    let status = process.node.status
+    let repairs = status.replication.repairs
+    if repairs > 0 { fail(.secondLineFindsNothing, "n\(host.number) counts \(repairs) repairs") }
+    // The last batch of the log stays whole, however long it is.
+    let bytesMax = settings.queueBytesMax + process.longestCommit
+    for member in status.members where member.queueBytes > bytesMax {
+      fail(.queuesAreBounded, "n\(host.number) holds \(member.queueBytes) bytes for a peer")
+    }
+  }
+
+  // MARK: At their moments
+
+  /// A crash may take what was not durable, and nothing else.
+  func checkRecovered(_ host: Host, _ process: Process) {
+    for shard in 0..<Keyspace.shardCount {
+      let clock = process.replica.shards[shard].shard.clock
+      if !clock.covers(host.durable[shard]) {
+        fail(.clockNeverShrinks, "n\(host.number) forgot durable writes of shard \(shard)")
+      }
+      // What a recovery has read, it has made durable.
+      host.durable[shard] = clock
+    }
+    for key in 0..<profile.keys {
+      for number in ledger.byKey[key] where ledger.writes[number].isAcknowledged {
+        let write = ledger.writes[number]
+        guard write.stamp.node == host.node.rawValue else { continue }
+        if !process.replica.shards[write.shard].shard.clock.contains(write.dot) {
+          fail(.acknowledgedSurvives, "n\(host.number) lost \(text(write.stamp)), which it had acknowledged")
+        }
+      }
+    }
+    checkStored(host, process)
+  }
+
+  /// What a peer acknowledged is on its disk.
+  func checkAcknowledged(
+    _ host: Host, _ process: Process, by peer: NodeID, after: UInt64, through: UInt64
+  ) {
+    guard let target = hosts.first(where: { $0.node == peer }) else { return }
+    for (lsn, number) in process.ownWrites.reversed() {
+      if lsn <= after { break }
+      let write = ledger.writes[number]
+      if lsn <= through, !target.durable[write.shard].contains(write.dot) {
+        fail(.acknowledgedIsDurable, "n\(target.number) acknowledged \(text(write.stamp)) to n\(host.number), and has it not on disk")
+      }
+    }
+  }
+
+  /// Of a write that is called superseded there is a greater one.
+  func checkSuperseded(_ host: Host, _ process: Process, _ position: UInt64) {
+    guard let (_, number) = process.ownWrites.last(where: { $0.lsn == position }) else { return }
+    let write = ledger.writes[number]
+    guard let last = ledger.byKey[write.key].last, ledger.writes[last].stamp > write.stamp else {
+      return fail(.supersededIsTrue, "n\(host.number): \(text(write.stamp)) lost against nothing")
+    }
+  }
+
+  /// Collected tombstones, by what only the world can see: every member has the delete on disk, this
+  /// node has seen every older write of the key that anybody has, and nobody will make another.
+  func checkCollected(_ host: Host, _ process: Process) {
+    let replica = process.replica
+    guard !replica.collected.isEmpty else { return }
+    for (key, stamp) in replica.collected {
+      let shard = Keyspace.keys[key].shard
+      trace.note(now, 14, host.number, stamp.hybridTime, "n\(host.number) collects \(text(stamp)) of key \(key)")
+      for member in hosts where member.hasBeenReady {
+        if !member.durable[shard].contains(stamp.dot) {
+          fail(.collectionIsSafe, "n\(host.number) collected \(text(stamp)) of key \(key), which n\(member.number) has not on disk")
+        }
+        if member.durableTime < stamp.hybridTime {
+          fail(.collectionIsSafe, "n\(host.number) collected \(text(stamp)) of key \(key), and n\(member.number) may still write before it")
+        }
+        checkOlder(host, process, member, key: key, than: stamp)
+      }
+    }
+    replica.collected.removeAll()
+  }
+
+  /// A node without any other member lets its tombstones go by age, as the server does.
+  private func collectAlone(_ host: Host, _ process: Process) {
+    guard process.node.peerCount == 0, process.isReady, !host.isPaused else { return }
+    if hosts.contains(where: { $0 !== host && $0.hasBeenReady }) {
+      return fail(.collectionIsSafe, "n\(host.number) believes that it is alone")
+    }
+    process.replica.wallMilliseconds = host.clock.wallMilliseconds(at: now)
+    process.replica.collectByAge()
+    process.replica.collected.removeAll()
+  }
+
+  private func checkOlder(
+    _ host: Host, _ process: Process, _ member: Host, key: Int, than stamp: Stamp
+  ) {
+    let shard = Keyspace.keys[key].shard
+    let own = process.replica.shards[shard].shard.clock
+    for number in ledger.byKey[key].reversed() {
+      let write = ledger.writes[number]
+      guard write.stamp < stamp, !own.contains(write.dot) else { continue }
+      let isKnown =
+        member.durable[shard].contains(write.dot)
+        || member.process?.replica.shards[shard].shard.clock.contains(write.dot) == true
+      if isKnown {
+        fail(.collectionIsSafe, "n\(host.number) collected \(text(stamp)) of key \(key) without having seen \(text(write.stamp)), which n\(member.number) has")
+      }
+    }
+  }
+
+  /// A node that says it is ready has on disk what every ready node, or at least one, had when it
+  /// began to join.
+  func checkReady(_ host: Host, _ process: Process) {
+    guard !host.hasBeenReady, !host.clusterAtJoin.isEmpty else { return }
+    let isComplete = host.clusterAtJoin.contains { clocks in
+      (0..<profile.keys).allSatisfy { key in
+        let shard = Keyspace.keys[key].shard
+        let had = ledger.greatest(ofKey: key, seenBy: clocks[shard])
+        return had.map { isCovered($0, by: process.replica) } ?? true
+      }
+    }
+    if !isComplete {
+      fail(.readyIsComplete, "n\(host.number) is ready without what any node had when it came")
+    }
+  }
+
+  /// Whether a replica has a write, or has seen it, or has something greater; of a delete it may also
+  /// have nothing at all.
+  private func isCovered(_ write: LedgerWrite, by replica: SimulatedReplica) -> Bool {
+    if replica.shards[write.shard].shard.clock.contains(write.dot) { return true }
+    guard let state = replica.state(ofKey: write.key) else { return write.isDead }
+    return state.stamp >= write.stamp
+  }
+}

@@ -1,0 +1,108 @@
+import Bytes
+import Cluster
+import Durability
+import Store
+
+/// A machine of the world: what survives its processes.
+final class Host {
+  let number: Int
+  var endpoint: Endpoint
+  var disk: SimulatedDisk
+  var checkpoint = SimulatedCheckpoint()
+  var clock: HostClock
+  /// Members that a process without saved ones asks to let it in; none for the first node.
+  let seeds: [Endpoint]
+  let salts: SimulatedSalts
+  /// Drawn once, for the first `node.json`.
+  let node: NodeID
+  /// Counts starts and ends of processes: what was meant for an earlier life is void.
+  var life = 0
+  var process: Process?
+  /// The process stands still; what comes for it waits here.
+  var isPaused = false
+  var backlog: [WorldEvent] = []
+  /// Its machine is to start no process before the heal.
+  var isRetired = false
+  var syncDelay: UInt64
+
+  // MARK: What the world knows of it
+
+  /// What is durable here, by shard.
+  var durable = Array(repeating: ShardClock(), count: Keyspace.shardCount)
+  /// The time that is promised durably: later writes exceed what was told before.
+  var durableTime: UInt64 = 0
+  /// It has told its clients that it is ready; from then on it counts as a member with a say.
+  var hasBeenReady = false
+  /// The least of what its cluster had on disk when it began to join.
+  var clusterAtJoin: [[ShardClock]] = []
+  var lastBoot: UInt32 = 0
+
+  init(
+    number: Int, disk: SimulatedDisk, clock: HostClock, seeds: [Endpoint], node: NodeID,
+    salts: SimulatedSalts, syncDelay: UInt64
+  ) {
+    self.number = number
+    endpoint = Self.endpoint(number, address: 0)
+    self.disk = disk
+    self.clock = clock
+    self.seeds = seeds
+    self.node = node
+    self.salts = salts
+    self.syncDelay = syncDelay
+  }
+
+  static func endpoint(_ number: Int, address: Int) -> Endpoint {
+    Endpoint(host: Array("10.\(address).0.\(number + 1)".utf8), port: 6660)
+  }
+
+  var isUp: Bool { process != nil }
+  /// Clients reach it and it does something for them.
+  var isServing: Bool { process?.isReady == true && !isPaused }
+}
+
+/// One life of a node.
+final class Process {
+  var node: Node
+  var replica: SimulatedReplica
+  var random: SeededRandom
+  let own: Incarnated
+  /// When the next wake is due in virtual time.
+  var wakeAt = UInt64.max
+  var isReady: Bool { node.isReady && !isLeaving }
+  var isSyncing = false
+  var isLeaving = false
+  var checkpoint = CheckpointSlot()
+  /// A finished checkpoint holds everything up to here.
+  var recyclable: UInt64 = 0
+  /// Requests of peers that wait for an answer, by their numbers, which ascend.
+  var incoming: [Flight] = []
+  var nextIncoming: UInt64 = 1
+  /// Writes of clients, by position, that wait for their acknowledgement.
+  var waiting: [PendingWrite] = []
+  /// Own writes: position and number in the ledger, ascending.
+  var ownWrites: [(lsn: UInt64, write: Int)] = []
+  /// Bytes of the most entries that became durable together.
+  var longestCommit = 0
+  /// Members that wait for room on the disk.
+  var unsavedMembers: [UInt8]?
+
+  init(
+    node: consuming Node, replica: SimulatedReplica, random: SeededRandom, own: Incarnated
+  ) {
+    self.node = node
+    self.replica = replica
+    self.random = random
+    self.own = own
+  }
+}
+
+/// A client's write that is not acknowledged yet.
+struct PendingWrite {
+  let lsn: UInt64
+  let write: Int
+}
+
+/// The run of a checkpoint that is under way, if any.
+struct CheckpointSlot: ~Copyable {
+  var run: CheckpointRun?
+}

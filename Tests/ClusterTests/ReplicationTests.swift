@@ -1,0 +1,185 @@
+import Bytes
+import Store
+import Testing
+
+@testable import Cluster
+
+@Suite("Replication") struct ReplicationTests {
+  @Test("a write is pushed to every peer and acknowledged when it is durable there")
+  func push() {
+    let cluster = TestCluster(3, seed: 1)
+    cluster.run(milliseconds: 10)
+    _ = cluster.hosts[0].replica.write(shard: 7, key: 1, isDead: false, value: 5)
+    let hasArrived = cluster.run(atMost: 1_000) {
+      cluster.hosts[0].acknowledged.count >= 2
+    }
+    #expect(hasArrived)
+    #expect(cluster.haveConverged)
+    for host in cluster.hosts { #expect(host.replica.committed == host.replica.appended) }
+    #expect(cluster.hosts.allSatisfy { $0.node.counters.pulledEntries == 0 })
+  }
+
+  @Test("the writer is told that its write lost against another")
+  func superseded() {
+    let cluster = TestCluster(2, seed: 2)
+    cluster.split(0, 1)
+    cluster.hosts[1].replica.wallMilliseconds += 1_000
+    cluster.run(milliseconds: 10)
+    _ = cluster.hosts[0].replica.write(shard: 0, key: 1, isDead: false, value: 1)
+    _ = cluster.hosts[1].replica.write(shard: 0, key: 1, isDead: false, value: 2)
+    cluster.run(milliseconds: 100)
+    cluster.healAll()
+    #expect(cluster.run(atMost: 5_000) { cluster.haveConverged })
+    #expect(cluster.run(atMost: 5_000) { !cluster.hosts[0].superseded.isEmpty })
+    #expect(cluster.hosts[1].superseded.isEmpty)
+    #expect(cluster.hosts[0].superseded.count == 1)
+    #expect(cluster.hosts[0].replica.live["0/1"]?.value == 2)
+  }
+
+  @Test("what a full queue dropped is pulled")
+  func overflow() {
+    let cluster = TestCluster(2, seed: 3)
+    cluster.split(0, 1)
+    for number in 0..<100 as Range<UInt32> {
+      _ = cluster.hosts[0].replica.write(
+        shard: Int(number % 7), key: UInt8(number), isDead: false, value: number)
+      cluster.run(milliseconds: 5)
+    }
+    cluster.run(milliseconds: 100)
+    #expect(cluster.hosts[0].node.outbox.byteCount(from: 0) <= 13 * TestWrite.entryBytes)
+    cluster.healAll()
+    #expect(cluster.run(atMost: 10_000) { cluster.haveConverged })
+    #expect(cluster.hosts[1].replica.live.count == 100)
+    #expect(cluster.hosts[0].node.counters.queueDrops == 1)
+    #expect(cluster.hosts[1].node.counters.pulledEntries > 0)
+  }
+
+  @Test("an acknowledgement after a drop says from where on it counts")
+  func resumed() {
+    let cluster = TestCluster(2, seed: 4)
+    cluster.split(0, 1)
+    for number in 0..<40 as Range<UInt32> {
+      _ = cluster.hosts[0].replica.write(
+        shard: 1, key: UInt8(number), isDead: false, value: number)
+      cluster.run(milliseconds: 5)
+    }
+    cluster.run(milliseconds: 50)
+    cluster.healAll()
+    cluster.run(milliseconds: 200)
+    let dropped = cluster.hosts[0].replica.appended
+    _ = cluster.hosts[0].replica.write(shard: 1, key: 200, isDead: false, value: 1)
+    _ = cluster.run(atMost: 2_000) { !cluster.hosts[0].acknowledged.isEmpty }
+    for (_, resumedAfter, through) in cluster.hosts[0].acknowledged {
+      #expect(resumedAfter > 0 && through > resumedAfter)
+      #expect(resumedAfter <= dropped)
+    }
+  }
+
+  @Test("a joining node is ready when it has everything, durably")
+  func join() {
+    let cluster = TestCluster(2, seed: 5)
+    for number in 0..<200 as Range<UInt32> {
+      _ = cluster.hosts[0].replica.write(
+        shard: Int(number * 37) % Shard.count, key: UInt8(number), isDead: number % 9 == 0,
+        value: number)
+    }
+    cluster.run(milliseconds: 1_000)
+    cluster.join(through: 0)
+    #expect(!cluster.hosts[2].node.isReady)
+    #expect(cluster.run(atMost: 60_000) { cluster.hosts[2].node.isReady })
+    #expect(cluster.hosts[2].becameReadyAt != nil)
+    #expect(cluster.hosts[2].replica.live == cluster.hosts[0].replica.live)
+    #expect(cluster.hosts[2].node.filling == nil)
+  }
+
+  @Test("a joining node goes on with another one when the one it asks goes away")
+  func joinElsewhere() {
+    let cluster = TestCluster(2, seed: 6)
+    for number in 0..<200 as Range<UInt32> {
+      _ = cluster.hosts[0].replica.write(
+        shard: Int(number * 37) % Shard.count, key: UInt8(number), isDead: false, value: number)
+    }
+    #expect(cluster.run(atMost: 10_000) { cluster.haveConverged })
+    cluster.run(milliseconds: 1_000)
+    cluster.join(through: 0)
+    cluster.run(milliseconds: 400)
+    #expect(!cluster.hosts[2].node.isReady)
+    cluster.crash(0)
+    #expect(cluster.run(atMost: 60_000) { cluster.hosts[2].node.isReady })
+    #expect(cluster.hosts[2].replica.live == cluster.hosts[1].replica.live)
+  }
+
+  @Test("a tombstone stays while a member is down, and goes when it is back")
+  func collection() {
+    let cluster = TestCluster(3, seed: 7)
+    _ = cluster.hosts[0].replica.write(shard: 3, key: 1, isDead: false, value: 1)
+    #expect(cluster.run(atMost: 3_000) { cluster.haveConverged })
+    cluster.crash(2)
+    _ = cluster.hosts[1].replica.write(shard: 3, key: 1, isDead: true, value: 0)
+    cluster.run(milliseconds: 3_000)
+    #expect(cluster.hosts[0].replica.tombstones == 1)
+    #expect(cluster.hosts[0].node.collectionBlocker == TestCluster.id(2))
+    cluster.restart(2)
+    #expect(cluster.run(atMost: 10_000) { cluster.tombstones == 0 })
+    #expect(cluster.haveConverged)
+    #expect(cluster.hosts[2].replica.live.isEmpty)
+  }
+
+  @Test("nobody takes what a member without room could not keep for delivered")
+  func noRoom() {
+    let cluster = TestCluster(2, seed: 8)
+    cluster.run(milliseconds: 50)
+    cluster.hosts[1].replica.hasRoom = false
+    _ = cluster.hosts[0].replica.write(shard: 3, key: 1, isDead: false, value: 1)
+    cluster.run(milliseconds: 2_000)
+    #expect(cluster.hosts[0].acknowledged.isEmpty)
+    cluster.hosts[1].replica.hasRoom = true
+    #expect(cluster.run(atMost: 5_000) { !cluster.hosts[0].acknowledged.isEmpty })
+    #expect(cluster.haveConverged)
+  }
+
+  @Test("content that differs under equal clocks is noticed, counted and mended")
+  func verification() {
+    let cluster = TestCluster(2, seed: 9)
+    _ = cluster.hosts[0].replica.write(shard: 3, key: 1, isDead: false, value: 1)
+    #expect(cluster.run(atMost: 3_000) { cluster.haveConverged })
+    cluster.run(milliseconds: 1_000)
+    #expect(cluster.hosts.allSatisfy { $0.node.counters.repairs == 0 })
+    #expect(cluster.hosts.contains { $0.node.counters.verifiedShards > 0 })
+    cluster.hosts[1].replica.lose(shard: 3, key: 1)
+    #expect(cluster.run(atMost: 5_000) { cluster.haveConverged })
+    #expect(cluster.hosts[1].replica.live.count == 1)
+    #expect(cluster.hosts[1].node.counters.repairs == 1)
+    #expect(cluster.hosts[1].logLines.count == 1)
+  }
+
+  @Test("bytes that are no message are refused and change nothing")
+  func nonsense() {
+    var random = SeededRandom(seed: 10)
+    let own = Incarnated(node: NodeID(1), boot: 1)
+    var replica = TestReplica(own: own)
+    var node = Replication(
+      own: own, settings: .small, isReady: true, now: Instant(nanoseconds: 0))
+    let other = Incarnated(node: NodeID(2), boot: 1)
+    node.update(
+      [Neighbour(id: other.node, boot: 1, endpoint: Endpoint(host: [], port: 1), isReachable: true)],
+      memberDigest: 1, source: nil)
+    for number in 0..<20_000 as Range<UInt64> {
+      var effects: [Effect] = []
+      var bytes: [UInt8] = [2, 1, UInt8(random.next(below: 7))]
+      for _ in 0..<random.next(below: 40) {
+        bytes.append(UInt8(random.next(below: random.next(below: 4) == 0 ? 256 : 4)))
+      }
+      if random.next(below: 20) == 0 {
+        bytes = Array(bytes.prefix(Int(random.next(below: 4))))
+      }
+      node.request(
+        RequestID(number), bytes, from: other, now: Instant(nanoseconds: 0), replica: &replica,
+        effects: &effects)
+      #expect(effects.count == 1)
+    }
+    #expect(replica.live.isEmpty)
+    #expect(replica.tombstones == 0)
+    #expect(node.counters.refusedRequests > 0)
+  }
+}
