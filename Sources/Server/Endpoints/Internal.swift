@@ -16,6 +16,10 @@ extension DataLoop {
     guard let cluster = node.cluster, !node.configuration.clusterSecrets.isEmpty, let route,
       call.request.method == .post
     else { return unproved(call) }
+    // In https mode a node has a certificate of its own besides the secret.
+    guard node.door == nil || connections[call.slot].session?.hasPeerCertificate == true else {
+      return unproved(call)
+    }
     let mark = call.field(call.request.internalRequest)
     // Whoever has no session cannot have a mark, and begins with a short greeting.
     let isGreeting = route == .hello || route == .auth

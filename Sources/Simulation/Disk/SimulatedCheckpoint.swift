@@ -73,6 +73,17 @@ public struct SimulatedCheckpoint: CheckpointStore {
     for row in (open ?? committed).rows where !body(row.id, row.block.span) { return }
   }
 
+  public mutating func forEachHead(
+    _ ids: ClosedRange<Int64>, bytes count: Int,
+    _ body: (_ id: Int64, _ byteCount: Int, _ head: Span<UInt8>) -> Bool
+  ) throws(CheckpointStoreError) {
+    for row in (open ?? committed).rows where ids.contains(row.id) {
+      let block = row.block
+      let head = block.span.extracting(0..<min(count, block.count))
+      guard body(row.id, block.count, head) else { return }
+    }
+  }
+
   public mutating func meta(_ key: String) throws(CheckpointStoreError) -> [UInt8]? {
     (open ?? committed).meta.first { $0.key == key }?.value
   }

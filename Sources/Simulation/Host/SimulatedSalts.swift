@@ -37,10 +37,16 @@ final class SimulatedSalts: Sendable {
 /// What every simulated machine encrypts with: one keyring for all worlds.
 enum SimulatedKeyring {
   static let keyring: Keyring = {
-    let salts = SimulatedSalts(seed: 0x6b65_7972)
-    do {
-      return try Keyring.open(
-        SimulatedDisk(seed: 0), keyEncryptionKey: salts.bytes(32), random: salts.bytes)
-    } catch { preconditionFailure("an empty disk takes a keyring: \(error)") }
+    do { return try make() } catch {
+      preconditionFailure("an empty disk takes a keyring: \(error)")
+    }
   }()
+
+  private static func make() throws -> Keyring {
+    let salts = SimulatedSalts(seed: 0x6b65_7972)
+    let disk = SimulatedDisk(seed: 0)
+    let key = salts.bytes(32)
+    let keyring = try Keyring.open(disk, keyEncryptionKey: key.span, random: salts.bytes)
+    return keyring
+  }
 }
