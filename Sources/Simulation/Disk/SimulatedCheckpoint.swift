@@ -73,6 +73,16 @@ public struct SimulatedCheckpoint: CheckpointStore {
     for row in (open ?? committed).rows where !body(row.id, row.block.span) { return }
   }
 
+  public mutating func forEachHead(
+    _ ids: ClosedRange<Int64>, bytes count: Int,
+    _ body: (_ id: Int64, _ byteCount: Int, _ head: Span<UInt8>) -> Bool
+  ) throws(CheckpointStoreError) {
+    for row in (open ?? committed).rows where ids.contains(row.id) {
+      let head = row.block.span.extracting(first: count)
+      if !body(row.id, row.block.count, head) { return }
+    }
+  }
+
   public mutating func meta(_ key: String) throws(CheckpointStoreError) -> [UInt8]? {
     (open ?? committed).meta.first { $0.key == key }?.value
   }

@@ -38,9 +38,10 @@ final class SimulatedSalts: Sendable {
 enum SimulatedKeyring {
   static let keyring: Keyring = {
     let salts = SimulatedSalts(seed: 0x6b65_7972)
+    let key = salts.bytes(32)
     do {
       return try Keyring.open(
-        SimulatedDisk(seed: 0), keyEncryptionKey: salts.bytes(32), random: salts.bytes)
+        SimulatedDisk(seed: 0), keyEncryptionKey: key.span, random: salts.bytes)
     } catch { preconditionFailure("an empty disk takes a keyring: \(error)") }
   }()
 }
