@@ -36,12 +36,14 @@ final class SimulatedSalts: Sendable {
 
 /// What every simulated machine encrypts with: one keyring for all worlds.
 enum SimulatedKeyring {
-  static let keyring: Keyring = {
+  static let keyring = makeKeyring()
+
+  private static func makeKeyring() -> Keyring {
     let salts = SimulatedSalts(seed: 0x6b65_7972)
     let key = salts.bytes(32)
-    do {
+    do throws(KeyringError) {
       return try Keyring.open(
         SimulatedDisk(seed: 0), keyEncryptionKey: key.span, random: salts.bytes)
     } catch { preconditionFailure("an empty disk takes a keyring: \(error)") }
-  }()
+  }
 }
