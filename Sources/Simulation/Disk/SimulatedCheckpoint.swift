@@ -78,9 +78,8 @@ public struct SimulatedCheckpoint: CheckpointStore {
     _ body: (_ id: Int64, _ byteCount: Int, _ head: Span<UInt8>) -> Bool
   ) throws(CheckpointStoreError) {
     for row in (open ?? committed).rows where ids.contains(row.id) {
-      let block = row.block
-      let head = block.span.extracting(0..<min(count, block.count))
-      guard body(row.id, block.count, head) else { return }
+      let head = row.block.span.extracting(first: count)
+      if !body(row.id, row.block.count, head) { return }
     }
   }
 

@@ -36,17 +36,13 @@ final class SimulatedSalts: Sendable {
 
 /// What every simulated machine encrypts with: one keyring for all worlds.
 enum SimulatedKeyring {
-  static let keyring: Keyring = {
-    do { return try make() } catch {
-      preconditionFailure("an empty disk takes a keyring: \(error)")
-    }
-  }()
+  static let keyring = open(SimulatedSalts(seed: 0x6b65_7972).bytes(32).span)
 
-  private static func make() throws -> Keyring {
-    let salts = SimulatedSalts(seed: 0x6b65_7972)
-    let disk = SimulatedDisk(seed: 0)
-    let key = salts.bytes(32)
-    let keyring = try Keyring.open(disk, keyEncryptionKey: key.span, random: salts.bytes)
-    return keyring
+  private static func open(_ key: Span<UInt8>) -> Keyring {
+    do {
+      return try Keyring.open(
+        SimulatedDisk(seed: 0), keyEncryptionKey: key,
+        random: SimulatedSalts(seed: 0x7361_6c74).bytes)
+    } catch { preconditionFailure("an empty disk takes a keyring: \(error)") }
   }
 }

@@ -150,7 +150,8 @@ public struct SwarmCommand {
       if let killer {
         print(
           """
-          \(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \(milliseconds) ms: \
+          \(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \
+          \(milliseconds) ms: \
           \(killer.violation.invariant.rawValue)
           """
         )
