@@ -66,7 +66,6 @@ row_cluster_put() {
 row_cluster_event() {
   local out=$RES/cluster-event.jsonl p50 p99 disk
   cluster 18341 "$TMP/event-cluster"
-  cc_all
   python3 "$here/cluster.py" event 18341 18343 "$TOKEN" 500 >"$out"
   p50=$(figure "$out" event p50_us) p99=$(figure "$out" event p99_us) disk=$(figure "$out" event disk_us)
   row "a write on one node to its event on another, idle cluster" "p50 **$p50 µs**, p99 **$p99 µs**" \
