@@ -4,6 +4,7 @@
 #   Benchmarks/run.sh            all rows               ROWS="get put" Benchmarks/run.sh      some of them
 #   rows: get pipe put put-os sse-1000 sse-10000 memory rss restart disk
 #         tls-get tls-handshake tls-memory
+#         cluster-put cluster-event cluster-stop cluster-join
 #
 # PEERS  the folder of load generators and peers' configurations (../shared/bench)
 # RUNS   rounds of each measurement (5)    SECS   seconds of each (5)    RES   where raw lines go (a temporary folder)
@@ -13,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(dirname "$here")
 PEERS=${PEERS:-$project/../shared/bench}
 binary=${BINARY:-$project/.build/release/dynaswift}
-rows=${ROWS:-get pipe put put-os sse-1000 sse-10000 memory rss restart disk tls-get tls-handshake tls-memory}
+rows=${ROWS:-get pipe put put-os sse-1000 sse-10000 memory rss restart disk tls-get tls-handshake tls-memory cluster-put cluster-event cluster-stop cluster-join}
 export PYTHONDONTWRITEBYTECODE=1
 
 if [ ! -f "$PEERS/lib.sh" ]; then
@@ -47,7 +48,7 @@ row() {
 }
 skip() { say "$1: skipped, $2"; printf '| %s | skipped: %s | | | |\n' "$1" "$2" >>"$table"; }
 
-for part in http sse disk tls; do . "$here/rows-$part.sh"; done
+for part in http sse disk tls cluster; do . "$here/rows-$part.sh"; done
 
 for name in $rows; do
   declare -F "row_${name//-/_}" >/dev/null || { echo "bench: there is no row $name" >&2; exit 2; }

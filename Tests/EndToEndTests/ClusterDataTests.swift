@@ -20,7 +20,10 @@ struct ClusterDataTests {
       }
     }
     for node in nodes {
-      #expect(eventually { (try? Client(node).send("GET", "/\(table)/keys").body) == #"["k0","k1","k2"]"# })
+      #expect(
+        eventually {
+          (try? Client(node).send("GET", "/\(table)/keys").body) == #"["k0","k1","k2"]"#
+        })
     }
   }
 
@@ -112,7 +115,8 @@ struct ClusterDataTests {
     let nodes = try nodes()
     let table = uniqueTable()
     let client = Client(nodes[0], as: "alice")
-    for (query, least) in [("", 2), ("?ack=auto", 2), ("?ack=one", 1), ("?ack=quorum", 2), ("?ack=all", 3)] {
+    let levels = [("", 2), ("?ack=auto", 2), ("?ack=one", 1), ("?ack=quorum", 2), ("?ack=all", 3)]
+    for (query, least) in levels {
       let put = try client.send("PUT", "/\(table)/key/k\(query)", "{\"value\":1}")
       #expect(put.status == 201)
       let acks = try #require(put["X-Acks"])

@@ -36,7 +36,9 @@ struct ClusterJoinTests {
 
   @Test(
     "JOIN_ADDRESS may have a scheme, be a list, and name a host",
-    arguments: ["http://127.0.0.1:%", "https://127.0.0.1:%/", "127.0.0.1:1,127.0.0.1:%", "localhost:%"])
+    arguments: [
+      "http://127.0.0.1:%", "https://127.0.0.1:%/", "127.0.0.1:1,127.0.0.1:%", "localhost:%",
+    ])
   func spellings(text: String) throws {
     let first = try Node(["CLUSTER_SECRET": NodeCluster.secret])
     let address = text.split(separator: "%", omittingEmptySubsequences: false)
