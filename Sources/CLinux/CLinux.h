@@ -92,4 +92,14 @@ static inline int clinux_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXE
 // prctl(2) takes variable arguments.
 static inline int clinux_set_dumpable(int yes) { return prctl(PR_SET_DUMPABLE, yes, 0, 0, 0); }
 
+// There only in a process that was built with AddressSanitizer.
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+
+// It reads the memory of all threads, as a debugger does; where it finds leaks it ends the process.
+static inline void clinux_check_leaks(void) {
+  if (!__lsan_do_leak_check) return;
+  clinux_set_dumpable(1);
+  __lsan_do_leak_check();
+}
+
 #endif
