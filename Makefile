@@ -49,7 +49,7 @@ sim: simulator ## let clusters live and fail in virtual time (SEEDS=1000 worlds,
 	$(SIMULATOR) run --first $(SEED) $(if $(SEEDS),--seeds $(SEEDS),--seconds 60)
 
 simulator: set-up
-	swift build -c release --product dynasim
+	swift build -c release --static-swift-stdlib --product dynasim
 
 fuzz: set-up ## fuzz the parsers of requests, JSON, tokens and log frames (FUZZ_SECONDS=60 each)
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" scripts/fuzz.sh
