@@ -59,6 +59,7 @@ struct Connection: ~Copyable {
   /// How many of them the loop has counted.
   var bytesCounted = 0
   var body: BodyInProgress?
+  var parked: ParkedRequest?
   var listing: Listing?
   var stream: Stream?
   /// What seals its bytes; nil where they travel in the clear, and before its first byte came.

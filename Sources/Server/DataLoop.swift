@@ -77,6 +77,8 @@ struct DataLoop: ~Copyable {
   var streams = StreamGroups()
   var commits = CommitQueue()
   var events: [EventFrame] = []
+  /// Connections whose write waits for the node to be ready.
+  var parked: [UInt64] = []
   /// Connections that wait for other nodes.
   var awaitingPeers: [UInt64] = []
   /// What they had acknowledged when this loop last looked.
@@ -176,6 +178,7 @@ struct DataLoop: ~Copyable {
     kickLog()
     settle()
     settlePeers()
+    settleParked()
     kickLog()
     countAnswersOfTurn()
     expireDeadlines()
@@ -198,6 +201,7 @@ struct DataLoop: ~Copyable {
       if !runnable.isEmpty { return 0 }
     }
     if !awaitingPeers.isEmpty { return 10 }
+    if !parked.isEmpty { return 20 }
     if acceptsAgainAt != nil || drainsUntil != nil { return 50 }
     return deadlines.isEmpty ? -1 : 1_000
   }

@@ -68,6 +68,10 @@ public struct Limits: Sendable, Equatable {
   static let committedBytesMax = 64 << 20
   /// Requests of peers that wait for the cluster loop: one a connection.
   static let internalRequestsMax = 4_096
+  /// 256 writes a loop that wait for a node to become ready; beyond it they are refused at once.
+  static let parkedRequestsMax = 256
+  /// 3 s: a node that joins a small cluster is ready before.
+  static let parkedMilliseconds: UInt64 = 3_000
   /// Passwords waiting to be hashed (about 50 ms each); beyond it logins answer `503`.
   static let passwordQueueMax = 256
   /// How long a stop waits for requests in flight.

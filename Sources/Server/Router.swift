@@ -55,6 +55,16 @@ extension DataLoop {
   mutating func dispatch(
     _ slot: Int, _ request: Request, head: Span<UInt8>, body: Span<UInt8>
   ) {
+    if let cluster = node.cluster, !cluster.isReady, mustWait(slot, request, head) {
+      return park(slot, request, head, body)
+    }
+    answer(slot, request, head: head, body: body)
+  }
+
+  /// As `dispatch`, for a request that need not, or may no longer, wait for the node.
+  mutating func answer(
+    _ slot: Int, _ request: Request, head: Span<UInt8>, body: Span<UInt8>
+  ) {
     let call = Call(
       slot: slot, request: request, style: style(of: request, head: head), head: head, body: body)
     if request.isAsterisk { return preflight(call, allow: "OPTIONS") }

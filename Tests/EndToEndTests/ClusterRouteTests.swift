@@ -59,6 +59,7 @@ struct ClusterRouteTests {
     let joiner = try Node(
       ["CLUSTER_SECRET": NodeCluster.secret], arguments: ["127.0.0.1:\(tapped.port)"])
     #expect(eventually(within: 60) { joiner.activeCount == 2 && tapped.activeCount == 2 })
+    #expect(eventually { joiner.isReady })
     try Client(joiner, as: "alice").store("default", "k", "1")
     #expect(try tapped.waitForValue("default", "k", "1"), "also where no datagram comes through")
     #expect(eventually { tap.requests.contains { $0.contains("POST /internal/v1/data") } })

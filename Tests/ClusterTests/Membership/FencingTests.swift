@@ -81,7 +81,7 @@ struct FencingTests {
   func copiedDirectory() {
     let world = world()
     let claim = MemberUpdate(
-      node: world.hosts[0].id, boot: 1, incarnation: 0, state: .alive,
+      node: world.hosts[0].id, boot: 1, incarnation: 1, state: .alive,
       endpoint: Endpoint(host: Array("10.0.0.9".utf8), port: 1))
     _ = packet(
       world, to: 0, from: Incarnated(node: world.hosts[1].id, boot: 1),

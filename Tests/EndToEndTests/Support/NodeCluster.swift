@@ -11,9 +11,9 @@ final class NodeCluster: Sendable {
     var all = ["CLUSTER_SECRET": Self.secret]
     for (name, value) in environment { all[name] = value }
     let first = try Node(all)
-    let settings = all
-    let others = try inParallel(count - 1) { _ in
-      try Node(settings, arguments: ["127.0.0.1:\(first.port)"])
+    // One after the other: a node lives no longer than the thread that started it.
+    let others = try (1..<count).map { _ in
+      try Node(all, arguments: ["127.0.0.1:\(first.port)"])
     }
     nodes = [first] + others
     try waitUntilWhole()
