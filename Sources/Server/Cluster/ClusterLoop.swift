@@ -52,6 +52,8 @@ struct ClusterLoop: ~Copyable {
   var nextIncoming: UInt64 = 1
   /// Addresses of names, as last looked up.
   var addresses: [String: [InternetAddress]] = [:]
+  /// When others told of members that were not heard themselves yet, in wall milliseconds.
+  var toldOf: [UInt64: UInt64] = [:]
   var now = SystemClock.monotonic()
   var shownAt = Instant(nanoseconds: 0)
   var isStatusNew = true
@@ -97,6 +99,7 @@ struct ClusterLoop: ~Copyable {
   /// Turns until it is told to end.
   mutating func run() {
     while !hasClosed { turn() }
+    gate.close()
   }
 
   /// One turn: waits for what happens next, reports it to the node, carries out what it wants.

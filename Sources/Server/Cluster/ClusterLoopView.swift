@@ -6,7 +6,7 @@ import Platform
 
 extension ClusterLoop {
   /// The protocol's status, in the words of `/membership` and `/stats`.
-  func makeView() -> ClusterView {
+  mutating func makeView() -> ClusterView {
     let status = node.status
     let wall = SystemClock.wallMilliseconds()
     var view = ClusterView()
@@ -19,7 +19,13 @@ extension ClusterLoop {
       shown.isOwn = member.isOwn
       shown.isReachable = member.isReachable
       (shown.status, shown.isActive) = Self.name(of: member.state)
-      if let heard = member.lastHeard { shown.lastHeard = wall - now.milliseconds(since: heard) }
+      if let heard = member.lastHeard {
+        shown.lastHeard = wall - now.milliseconds(since: heard)
+      } else if shown.isActive {
+        // Another member told of it: that is the last sign of life there is.
+        shown.lastHeard = toldOf[shown.id] ?? wall
+        toldOf[shown.id] = shown.lastHeard
+      }
       shown.figures = figures(of: member)
       view.members.append(shown)
     }
