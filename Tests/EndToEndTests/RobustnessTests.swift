@@ -14,6 +14,8 @@ struct RobustnessTests {
   func idleConnections() throws {
     let node = try Node()
     let process = node.process.identifier
+    // Those that a node is born with include what tests beside this one had open.
+    let descriptors = try ProcessFigures.openDescriptors(process)
     let idle = try (0..<1000).map { _ in try RawConnection(port: node.port) }
     let client = Client(node, as: "alice")
     let time = try seconds {
@@ -25,7 +27,7 @@ struct RobustnessTests {
     let used = try ProcessFigures.processorSeconds(process) - before
     #expect(used < 0.3, "\(used) s of processor time in 1.5 idle seconds")
     for link in idle { link.close() }
-    #expect(try eventually { try ProcessFigures.openDescriptors(process) < 60 })
+    #expect(try eventually { try ProcessFigures.openDescriptors(process) < descriptors + 10 })
     try node.stop()
   }
 
