@@ -107,6 +107,9 @@ struct Checkpointer: ~Copyable {
   mutating func moveOldBlocks(
     from first: Int, bytesMax: Int
   ) throws(CheckpointStoreError) -> Int? {
+    let database = database
+    database.isCheckpointing.store(true, ordering: .sequentiallyConsistent)
+    defer { database.isCheckpointing.store(false, ordering: .sequentiallyConsistent) }
     var sealer = CheckpointSealer(keyring: keyring)
     var shard = first
     var bytesLeft = bytesMax
@@ -115,6 +118,7 @@ struct Checkpointer: ~Copyable {
       while shard < Shard.count, bytesLeft > 0 {
         let isWhole = try takeOldBlocks(of: shard, &bytesLeft)
         try writeDirty(&sealer)
+        try writeClock()
         if isWhole { shard += 1 }
       }
       try endTransaction()
@@ -127,15 +131,14 @@ struct Checkpointer: ~Copyable {
     }
   }
 
-  /// Takes the blocks of a shard that an older key seals, as far as the bytes go.
+  /// Takes the blocks of a shard that an older key seals, as far as the bytes go, and all that are
+  /// dirty: a row is never newer than the clock of its shard.
   ///
   /// - Returns: whether these are all.
   private mutating func takeOldBlocks(
     of shard: Int, _ bytesLeft: inout Int
   ) throws(CheckpointStoreError) -> Bool {
-    dirty.removeAll(keepingCapacity: true)
-    dirtyShard = shard
-    dirtyBits = database.shards.withLock(shard) { $0.shard.blockBits }
+    takeDirty(of: shard)
     let (bits, current) = (UInt8(dirtyBits), keyring.currentKeyID)
     var isWhole = true
     var old: [UInt32] = []
@@ -153,7 +156,9 @@ struct Checkpointer: ~Copyable {
       old.append(CheckpointBlock.block(ofID: id))
       return true
     }
-    dirty = old
+    // Both ascend.
+    old.removeAll { block in dirty.contains(block) }
+    dirty.append(contentsOf: old)
     return isWhole
   }
 

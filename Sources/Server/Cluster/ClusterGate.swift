@@ -60,6 +60,7 @@ final class ClusterGate: Sendable {
   private let peers = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
   private let leaving = Atomic<Bool>(false)
+  private let closed = Atomic<Bool>(false)
   private let waiting = Atomic<Int>(0)
   private let committedBytes = Atomic<Int>(0)
 
@@ -107,7 +108,9 @@ final class ClusterGate: Sendable {
   /// loop has fallen far behind: what is not handed over would be missing from what peers are sent.
   func post(_ batch: CommittedBatch) {
     let pause = Waiter()
-    while committedBytes.load(ordering: .acquiring) > Limits.committedBytesMax {
+    while committedBytes.load(ordering: .acquiring) > Limits.committedBytesMax,
+      !closed.load(ordering: .acquiring)
+    {
       _ = pause.wait(milliseconds: 1)
     }
     committedBytes.add(batch.entries.count, ordering: .relaxed)
@@ -123,6 +126,9 @@ final class ClusterGate: Sendable {
   var isLeaving: Bool { leaving.load(ordering: .acquiring) }
 
   // MARK: The cluster loop's side
+
+  /// The loop has ended: nobody waits for it any more.
+  func close() { closed.store(true, ordering: .releasing) }
 
   func consumed(bytes: Int) { committedBytes.subtract(bytes, ordering: .releasing) }
 

@@ -99,6 +99,7 @@ struct ClusterLoop: ~Copyable {
   /// Turns until it is told to end.
   mutating func run() {
     while !hasClosed { turn() }
+    gate.close()
   }
 
   /// One turn: waits for what happens next, reports it to the node, carries out what it wants.
