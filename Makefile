@@ -75,6 +75,7 @@ format: ## lay out the sources with swift format
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Fuzz
 
 bench: build ## measure the node beside its peers (ROWS="get put" for some rows; see Benchmarks/README.md)
+	swift build -c release --static-swift-stdlib --product dynabench
 	@Benchmarks/run.sh
 
 image docker: ## build the container image, with docker or podman (IMAGE=name)

@@ -45,14 +45,14 @@ row_cluster_put() {
   has_bench "PUT in a cluster" || return 0
   local out=$RES/cluster-put.jsonl round ratio slower
   : >"$out"
-  member 18330 "$TMP/alone"; local alone=$LASTPID
-  cluster 18331 "$TMP/put-cluster"
-  token 18330; local single=$TOKEN
-  token 18331; local many=$TOKEN
+  member 18430 "$TMP/alone"; local alone=$LASTPID
+  cluster 18431 "$TMP/put-cluster"
+  token 18430; local single=$TOKEN
+  token 18431; local many=$TOKEN
   for round in $(seq "$RUNS"); do
-    TOKEN=$single puts 18330 alone "$out"
-    TOKEN=$many puts 18331 cluster "$out"
-    python3 "$here/cluster.py" agree 18331 18332 18333 >&2
+    TOKEN=$single puts 18430 alone "$out"
+    TOKEN=$many puts 18431 cluster "$out"
+    python3 "$here/cluster.py" agree 18431 18432 18433 >&2
   done
   ratio=$(figure "$out" cluster rps alone)
   slower=$(figure "$out" cluster p99_us alone)
@@ -65,8 +65,8 @@ row_cluster_put() {
 
 row_cluster_event() {
   local out=$RES/cluster-event.jsonl p50 p99 disk
-  cluster 18341 "$TMP/event-cluster"
-  python3 "$here/cluster.py" event 18341 18343 "$TOKEN" 500 >"$out"
+  cluster 18441 "$TMP/event-cluster"
+  python3 "$here/cluster.py" event 18441 18443 "$TOKEN" 500 >"$out"
   p50=$(figure "$out" event p50_us) p99=$(figure "$out" event p99_us) disk=$(figure "$out" event disk_us)
   row "a write on one node to its event on another, idle cluster" "p50 **$p50 µs**, p99 **$p99 µs**" \
     "fdatasync of 4 KiB: p50 $disk µs" "p50 ≤ 2 × fdatasync + 1 ms, p99 ≤ 10 ms" \
@@ -76,8 +76,8 @@ row_cluster_event() {
 
 row_cluster_stop() {
   local before after out=$RES/cluster-stop.jsonl p99 failed grown
-  cluster 18351 "$TMP/stop-cluster"
-  ask() { wrk -t1 -c64 -d"$1" -s "$here/lua/put_ack_one.lua" http://127.0.0.1:18351/default/key/ | tail -1 |
+  cluster 18451 "$TMP/stop-cluster"
+  ask() { wrk -t1 -c64 -d"$1" -s "$here/lua/put_ack_one.lua" http://127.0.0.1:18451/default/key/ | tail -1 |
     sed "s/^{/{\"bench\":\"cluster\",\"label\":\"$2\",/" >>"$out"; }
   : >"$out"
   ask 3s warm
@@ -87,7 +87,7 @@ row_cluster_stop() {
   ask "$((SECS * 3))s" stopped
   after=$(($(rss_kib "${MEMBERS[0]}") + $(rss_kib "${MEMBERS[1]}")))
   kill -CONT "${MEMBERS[2]}"
-  python3 "$here/cluster.py" agree 18351 18352 18353 >&2
+  python3 "$here/cluster.py" agree 18451 18452 18453 >&2
   p99=$(figure "$out" stopped p99_us awake) failed=$(figure "$out" stopped failed)
   grown=$(figure = "($after - $before) / 2048.0")
   row "one of three nodes stopped (SIGSTOP) under load, ack=one" \
@@ -100,19 +100,19 @@ row_cluster_stop() {
 row_cluster_join() {
   has_bench "joining" || return 0
   local out=$RES/cluster-join.jsonl count=${JOIN_RECORDS:-1000000} speed refused
-  member 18361 "$TMP/join-0"; local first=$LASTPID
-  token 18361
-  "$bench" load 127.0.0.1:18361 --token "$TOKEN" --table full --keys "$count" --value-bytes 200 >&2
-  "$bench" put 127.0.0.1:18361 --token "$TOKEN" --rate 2000 --seconds "${JOIN_SECONDS:-20}" --json >"$TMP/writes" &
+  member 18461 "$TMP/join-0"; local first=$LASTPID
+  token 18461
+  "$bench" load 127.0.0.1:18461 --token "$TOKEN" --table full --keys "$count" --value-bytes 200 >&2
+  "$bench" put 127.0.0.1:18461 --token "$TOKEN" --rate 2000 --seconds "${JOIN_SECONDS:-20}" --json >"$TMP/writes" &
   local writes=$!
   sleep 1
   local began=$EPOCHREALTIME
-  member 18362 "$TMP/join-1" 127.0.0.1:18361; local second=$LASTPID
-  whole 18362 2
+  member 18462 "$TMP/join-1" 127.0.0.1:18461; local second=$LASTPID
+  whole 18462 2
   echo "{\"bench\":\"cluster\",\"label\":\"join\",\"seconds\":$(python3 -c "print($EPOCHREALTIME - $began)")}" >"$out"
   wait "$writes" || say "writes were refused: $(cat "$TMP/writes")"
   refused=$(python3 -c "import json; print(sum(n for s, n in json.load(open('$TMP/writes'))['statuses'].items() if s[0] != '2'))")
-  python3 "$here/cluster.py" agree 18361 18362 >&2
+  python3 "$here/cluster.py" agree 18461 18462 >&2
   speed=$(figure = "$count / $(figure "$out" join seconds)")
   row "an empty node joins $count records of 200 B during 2,000 writes/s" \
     "**$speed records/s**, $refused writes refused, the same in the end" "-" "≥ 150,000 records/s, none refused" \
