@@ -29,6 +29,17 @@ public struct DirectoryLock: ~Copyable, Sendable {
     self.file = file
   }
 
+  /// Whether another process has the right. A directory that cannot be locked at all is not in use.
+  public static func isHeld(directory: String) -> Bool {
+    do throws(DirectoryLockError) {
+      _ = try DirectoryLock(directory: directory)
+      return false
+    } catch {
+      if case .held = error { return true }
+      return false
+    }
+  }
+
   private static func holder(_ path: String) -> Int32? {
     guard let bytes = try? Machine.readWholeFile(path, limit: 32) else { return nil }
     return Int32(String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self))

@@ -84,7 +84,7 @@ public struct KeyCommand {
 
   /// - Returns: nil where no node runs.
   private func askNode() throws(StorageError) -> KeyAnswer? {
-    guard isInUse() else { return nil }
+    guard isInUse else { return nil }
     do throws(DiskError) {
       let disk = try FileDisk(path: dataDirectory)
       let request = KeyRequest(verb)
@@ -97,7 +97,7 @@ public struct KeyCommand {
         // Nobody's request waits: ours is yet to be left, or was overwritten by another one.
         if !isWaiting { try request.leave(on: disk) }
         _ = pause.wait(milliseconds: 20)
-        if !isInUse() {
+        if !isInUse {
           KeyRequest.removeAll(on: disk)
           return nil
         }
@@ -109,15 +109,7 @@ public struct KeyCommand {
     throw StorageError(message: "the node did not answer in time", code: .cannotStart)
   }
 
-  private func isInUse() -> Bool {
-    do throws(DirectoryLockError) {
-      _ = try DirectoryLock(directory: dataDirectory)
-      return false
-    } catch {
-      if case .held = error { return true }
-      return false
-    }
-  }
+  private var isInUse: Bool { DirectoryLock.isHeld(directory: dataDirectory) }
 
   // MARK: A directory that no node uses
 

@@ -99,19 +99,11 @@ public struct SnapshotCommand {
     return path(newest)
   }
 
-  private func isInUse() -> Bool {
-    do throws(DirectoryLockError) {
-      _ = try DirectoryLock(directory: dataDirectory)
-      return false
-    } catch {
-      if case .held = error { return true }
-      return false
-    }
-  }
+  private var isInUse: Bool { DirectoryLock.isHeld(directory: dataDirectory) }
 
   /// - Returns: false where no node runs.
   private func askNode() throws(StorageError) -> Bool {
-    guard isInUse() else { return false }
+    guard isInUse else { return false }
     let directory = dataDirectory + "/snapshots"
     do {
       let disk = try FileDisk(path: directory)
@@ -125,7 +117,7 @@ public struct SnapshotCommand {
           throw StorageError(message: "the node did not answer in time", code: .cannotStart)
         }
         _ = pause.wait(milliseconds: 20)
-        if !isInUse() { return !(try withdraw(from: disk)) }
+        if !isInUse { return !(try withdraw(from: disk)) }
       }
       return true
     } catch let error as StorageError {

@@ -6,6 +6,12 @@ import Testing
 /// UDP sockets and what the machine knows of its routes.
 @Suite("Datagrams")
 struct DatagramSocketTests {
+  /// Until there is something to read, a second at most.
+  private func wait(_ descriptor: Int32) {
+    var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    _ = poll(&event, 1, 1_000)
+  }
+
   private func receive(_ socket: borrowing DatagramSocket, bytesMax: Int = 2_048) -> ([UInt8], UInt16)? {
     var buffer = ByteBuffer()
     let deadline = Date(timeIntervalSinceNow: 5)
@@ -13,7 +19,7 @@ struct DatagramSocketTests {
       if let sender = socket.receive(into: &buffer, bytesMax: bytesMax) {
         return (buffer.copied(), sender.port)
       }
-      usleep(1_000)
+      wait(socket.descriptor.raw)
     }
     return nil
   }
@@ -98,7 +104,8 @@ struct DatagramSocketTests {
       var names: [ResolvedName] = []
       resolver.take(into: &names)
       found += names
-      usleep(1_000)
+      if found.count < 2 { wait(wakeup.descriptor) }
+      wakeup.drain()
     }
     resolver.close()
     thread.join()

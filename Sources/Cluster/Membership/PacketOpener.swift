@@ -15,9 +15,8 @@ public enum PacketOpening: Equatable, Sendable {
 /// Opens what the sealers of all nodes of the cluster have sealed, each datagram once.
 ///
 /// Nothing is kept of a datagram that is not authentic. What is kept is bounded: some processes for
-/// each node, and so many nodes as a cluster can have. It may move between threads, never be shared: its
-/// streams belong to it alone.
-public struct PacketOpener: ~Copyable, @unchecked Sendable {
+/// each node, and so many nodes as a cluster can have.
+public struct PacketOpener: ~Copyable {
   /// A node has one process at a time; two more may still have datagrams under way.
   private static let streamsPerNode = 4
   private static let streamsMax = MembershipLimits.members * streamsPerNode
