@@ -83,6 +83,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case mergeBeforeEnd
   /// A pull ends with what the peer has seen at its end, not at its start.
   case clockAtEnd
+  /// A node that joins keeps its own time, although deletes are forgotten that are later.
+  case keepOwnTimeAtJoin
   /// Writes that were seen are applied again.
   case applySeen
   /// The host's: of two records with one time the local one stays.

@@ -24,6 +24,12 @@ public protocol Replica: ~Copyable {
   /// return, is committed. Where the log has no room, an older time for which that is so.
   mutating func hybridTime() -> UInt64
 
+  /// Makes every later write of this node exceed a time, also after a crash, however far it is ahead
+  /// of the wall. The promise is in the log before whatever is appended after it.
+  ///
+  /// - Returns: false, with nothing changed, where the log has no room.
+  mutating func exceed(_ hybridTime: UInt64) -> Bool
+
   /// Which writes the shard has seen, whether or not they are durable by now.
   func clock(ofShard shard: Int) -> ShardClock
 

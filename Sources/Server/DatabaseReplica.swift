@@ -39,11 +39,23 @@ struct DatabaseReplica: Replica {
     let hybridTime = database.clock.withLock {
       $0.next(wallMilliseconds: SystemClock.wallMilliseconds())
     }
+    return promise(hybridTime) ? hybridTime : promisedTime
+  }
+
+  mutating func exceed(_ hybridTime: UInt64) -> Bool {
+    if hybridTime <= promisedTime { return true }
+    guard promise(hybridTime) else { return false }
+    database.raiseClock(to: hybridTime)
+    return true
+  }
+
+  /// Puts the promise into the log that later writes exceed a time.
+  private mutating func promise(_ hybridTime: UInt64) -> Bool {
     var entry = ByteBuffer(capacity: 16)
     LogEntry.appendClockCeiling(hybridTime, into: &entry)
-    guard append(entry) != nil else { return promisedTime }
+    guard append(entry) != nil else { return false }
     promisedTime = hybridTime
-    return hybridTime
+    return true
   }
 
   func clock(ofShard shard: Int) -> ShardClock {

@@ -17,8 +17,10 @@ import Testing
     let own = Incarnated(node: NodeID(1), boot: 1)
     var replica = TestReplica(own: own)
     replica.wallMilliseconds = 1
+    var settings = ClusterSettings.small
+    settings.pullBytesMax = 2 * TestWrite.entryBytes
     var node = Replication(
-      own: own, settings: .small, isReady: true, now: Instant(nanoseconds: 0))
+      own: own, settings: settings, isReady: true, now: Instant(nanoseconds: 0))
     node.update(
       [
         Neighbour(
@@ -114,14 +116,15 @@ import Testing
       RequestID(2), [2, 1, 4, 2] + [3, 0, 0, 0] + [4, 0, 0, 0], from: other, now: start,
       replica: &world.replica, effects: &effects)
     let clock: [UInt8] = [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0]
+    let time: [UInt8] = [1, 0, 1, 0, 0, 0, 0, 0]
     #expect(
-      answer(effects) == [2, 1, 4, 0, 2] + [3, 0, 1] + clock + [1, 40] + entry
+      answer(effects) == [2, 1, 4, 0] + time + [2] + [3, 0, 1] + clock + [1, 40] + entry
         + [4, 0, 1, 0, 0, 0])
     effects = []
     world.node.request(
       RequestID(3), [2, 1, 4, 1] + [3, 0, 0] + clock, from: other, now: start,
       replica: &world.replica, effects: &effects)
-    #expect(answer(effects) == [2, 1, 4, 0, 1] + [3, 0, 1] + clock + [0, 0])
+    #expect(answer(effects) == [2, 1, 4, 0] + time + [1] + [3, 0, 1] + clock + [0, 0])
   }
 
   @Test("a message that is cut off anywhere is refused")

@@ -53,6 +53,23 @@ struct DatabaseReplicaTests {
     return (0..<Shard.count).map { replica.contentDigest(ofShard: $0) }
   }
 
+  @Test(
+    "writes exceed a time that was demanded, however far ahead it is, and the log has the promise")
+  func exceeds() throws {
+    let (a, _) = try pair()
+    var replica = DatabaseReplica(database: a.database)
+    let hour = HybridClock.time(
+      ofMilliseconds: SystemClock.wallMilliseconds() + 3_600_000)
+    let before = replica.appended
+    var isPromised = replica.exceed(hour)
+    #expect(isPromised && replica.appended == before + 1)
+    isPromised = replica.exceed(hour - 1)
+    #expect(isPromised && replica.appended == before + 1, "an older time was promised with it")
+    let receipt = try a.put("k", "1")
+    #expect(receipt.milliseconds >= hour >> HybridClock.counterBits)
+    #expect(a.database.clock.withLock { $0.last } > hour)
+  }
+
   @Test("a node that takes all of another's entries has its records, listing, clocks and digests")
   func copies() throws {
     let (a, b) = try pair()
@@ -128,7 +145,8 @@ struct DatabaseReplicaTests {
     apply(entries(of: a), to: b)
     let shard = a.place("default", "k").shard
     var replica = DatabaseReplica(database: b.database)
-    let gone = replica.collectTombstones(ofShard: shard, before: .max, seenBy: [clocks(of: a)[shard]])
+    let gone = replica.collectTombstones(
+      ofShard: shard, before: .max, seenBy: [clocks(of: a)[shard]])
     #expect(gone == 1)
     let before = b.database.log.appended
     #expect(apply(put, to: b)?.position == before)
@@ -138,7 +156,8 @@ struct DatabaseReplicaTests {
     #expect(b.value("k") == "1")
   }
 
-  @Test("a tombstone stays where one has not seen it, where it is too young, and during a checkpoint")
+  @Test(
+    "a tombstone stays where one has not seen it, where it is too young, and during a checkpoint")
   func collection() throws {
     let (a, _) = try pair()
     try a.put("k", "1")
@@ -256,7 +275,8 @@ struct DatabaseReplicaTests {
     #expect(a.database.log.appended == 3)
   }
 
-  @Test("a subscriber is told of a peer's write when it is committed here, and not of one that lost")
+  @Test(
+    "a subscriber is told of a peer's write when it is committed here, and not of one that lost")
   func events() throws {
     let (a, b) = try pair()
     let place = b.place("default", "k")

@@ -20,5 +20,8 @@ enum Seeds {
     Entry(seed: 13, reason: "a deadline in the past made the host spin"),
     Entry(
       seed: 5223, reason: "a write lost in a crash lived on with a peer that had pulled it early"),
+    Entry(
+      seed: 1_795_243_823_541,
+      reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]
 }

@@ -102,6 +102,7 @@ extension Replication {
   ) {
     var reader = ByteReader(bytes.span)
     guard let index = index(of: pulls[number].peer), Message.isDone(.pull, reading: &reader),
+      let hybridTime = reader.readUInt64(), takeTime(hybridTime, replica: &replica),
       let count = reader.readVarint(), count > 0
     else { return endPull(number, at: now) }
     for _ in 0..<count {
@@ -117,6 +118,17 @@ extension Replication {
       send(&pull, to: index, replica: replica, effects: &effects)
       pulls[number] = pull
     }
+  }
+
+  /// A node that is being filled goes on where the cluster's time is.
+  ///
+  /// A delete that was collected before it came is in the clocks that it takes over and nowhere else.
+  /// What it writes next under that key must exceed the delete: members that still keep the tombstone
+  /// would refuse the write, the others would not. Every tombstone that the answering member has
+  /// collected is older than the time in its advert.
+  private func takeTime<R: Replica & ~Copyable>(_ hybridTime: UInt64, replica: inout R) -> Bool {
+    guard filling != nil, settings.mutant != .keepOwnTimeAtJoin else { return true }
+    return replica.exceed(hybridTime)
   }
 
   /// Takes one page of one shard. False where it is not what was asked for, or there is no room.
@@ -221,7 +233,8 @@ extension Replication {
       sectionCount += 1
       if page.next != nil { break }
     }
-    var answer = Message.answer(.pull, capacity: 10 + sections.count)
+    var answer = Message.answer(.pull, capacity: 18 + sections.count)
+    answer.appendUInt64(own.hybridTime)
     answer.appendVarint(sectionCount)
     answer.append(sections.span)
     effects.append(.respond(id, bytes: answer.copied()))

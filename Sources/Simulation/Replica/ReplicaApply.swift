@@ -11,9 +11,19 @@ extension SimulatedReplica: Replica {
 
   func hybridTime() -> UInt64 {
     let now = time.next(wallMilliseconds: wallMilliseconds)
-    LogEntry.appendClockCeiling(now, into: &batch.entries)
-    promises.append((count(), .time(now)))
+    promise(now)
     return now
+  }
+
+  func exceed(_ hybridTime: UInt64) -> Bool {
+    if hybridTime > time.last { time = HybridClock(last: hybridTime) }
+    promise(hybridTime)
+    return true
+  }
+
+  private func promise(_ hybridTime: UInt64) {
+    LogEntry.appendClockCeiling(hybridTime, into: &batch.entries)
+    promises.append((count(), .time(hybridTime)))
   }
 
   /// No key of a world lies in the other shards: nothing is kept for them, and nothing asked.

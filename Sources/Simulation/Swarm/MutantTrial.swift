@@ -84,6 +84,18 @@ public struct MutantTrial: Sendable {
       $0.valueBytesMax = 500
       $0.keys = 5
     },
+    MutantTrial(.keepOwnTimeAtJoin, within: 300) {
+      // Who joins is behind by more than a delete is remembered.
+      $0.faults = FaultSet(.join, .skew)
+      $0.skewMilliseconds = 30_000
+      $0.joins = 4
+      $0.isHasty = true
+      $0.deletesPerMille = 600
+      $0.faultMilliseconds = 1500
+      $0.thinkMilliseconds = 400
+      $0.keys = 5
+      $0.safetySeconds = 20
+    },
     MutantTrial(.applySeen) {
       $0.faults = FaultSet(.clog, .reset, .isolate)
       $0.resetPerMille = 50

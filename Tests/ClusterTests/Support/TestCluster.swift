@@ -277,7 +277,7 @@ extension ClusterSettings {
     settings.retryMillisecondsMax = 200
     settings.pullsMax = 2
     settings.pullShardsMax = 3
-    settings.pullBytesMax = 3 * TestWrite.entryBytes
+    settings.pullBytesMax = TestWrite.entryBytes
     settings.pullTimeoutMilliseconds = 300
     settings.collectMilliseconds = 200
     settings.verifyMilliseconds = 200

@@ -150,6 +150,14 @@ struct TestReplica: Replica, ~Copyable {
     return ceiling
   }
 
+  mutating func exceed(_ hybridTime: UInt64) -> Bool {
+    guard hasRoom else { return false }
+    if hybridTime <= ceiling { return true }
+    raise(hybridTime)
+    log.append(.ceiling(ceiling))
+    return true
+  }
+
   func clock(ofShard shard: Int) -> ShardClock { clocks[shard] }
 
   mutating func apply(
