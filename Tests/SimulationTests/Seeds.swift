@@ -21,6 +21,9 @@ enum Seeds {
     Entry(
       seed: 5223, reason: "a write lost in a crash lived on with a peer that had pulled it early"),
     Entry(
+      seed: 900_003_699,
+      reason: "a simulated host with a full disk admitted a node before it had saved that"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

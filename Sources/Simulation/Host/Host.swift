@@ -83,8 +83,8 @@ final class Process {
   var ownWrites: [(lsn: UInt64, write: Int)] = []
   /// Bytes of the most entries that became durable together.
   var longestCommit = 0
-  /// Members that wait for room on the disk.
-  var unsavedMembers: [UInt8]?
+  /// What waits until there is room on the disk for the members, which come first.
+  var postponed: ArraySlice<Effect> = []
 
   init(
     node: consuming Node, replica: SimulatedReplica, random: SeededRandom, own: Incarnated

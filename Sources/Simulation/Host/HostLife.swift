@@ -126,19 +126,22 @@ extension World {
     events.add(.start(host: host.number), at: now + min(delay, 60 * Duration64.second))
   }
 
-  func pause(_ host: Host, seconds: Int) {
+  func pause(_ host: Host, milliseconds: Int) {
     guard host.isUp, !host.isPaused else { return }
     trace.note(
-      now, 7, host.number, UInt64(seconds), "n\(host.number) stands still for \(seconds) s")
+      now, 7, host.number, UInt64(milliseconds),
+      "n\(host.number) stands still for \(milliseconds) ms")
     host.isPaused = true
     events.add(
-      .resume(host: host.number, life: host.life), at: now + UInt64(seconds) * Duration64.second)
+      .resume(host: host.number, life: host.life),
+      at: now + UInt64(milliseconds) * Duration64.millisecond)
   }
 
   func resume(_ host: Host, _ life: Int) {
     guard host.life == life, host.isPaused else { return }
     trace.note(now, 8, host.number, 0, "n\(host.number) goes on")
     host.isPaused = false
+    guard carryOutPostponed(host) else { return }
     let backlog = host.backlog
     host.backlog = []
     // A socket's buffer holds so many datagrams; what belongs to connections stays.

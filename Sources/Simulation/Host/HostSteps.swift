@@ -15,16 +15,43 @@ extension World {
     swap(&wanted, &effects)
     process.node.step(
       event, now: instant, replica: &replica, random: &process.random, effects: &wanted)
-    for effect in wanted {
-      guard host.process === process else { break }
-      carryOut(effect, host, process)
-    }
+    carryOut(wanted[...], host, process)
     wanted.removeAll(keepingCapacity: true)
     swap(&wanted, &effects)
     guard host.process === process else { return }
     checkCollected(host, process)
+    guard !host.isPaused else { return }
     pump(host, process)
     scheduleWake(host, process)
+  }
+
+  /// Does what is wanted, in order. Where members are to be saved and the disk is full, the process
+  /// stands still until there is room: nobody may be told before.
+  private func carryOut(_ wanted: ArraySlice<Effect>, _ host: Host, _ process: Process) {
+    for index in wanted.indices {
+      guard host.process === process else { return }
+      guard case .saveMembers(let bytes) = wanted[index] else {
+        carryOut(wanted[index], host, process)
+        continue
+      }
+      do { try AtomicFile.replace(host.disk, Self.membersFile, bytes.span) } catch {
+        guard error.isOutOfSpace else { return end(host, power: host.disk.hasCrashed) }
+        process.postponed = wanted[index...]
+        return pause(host, milliseconds: 200)
+      }
+    }
+  }
+
+  /// Goes on with what waited for room on the disk. False where it waits still, or has ended.
+  func carryOutPostponed(_ host: Host) -> Bool {
+    guard let process = host.process, !process.postponed.isEmpty else { return true }
+    let wanted = process.postponed
+    process.postponed = []
+    carryOut(wanted, host, process)
+    guard host.process === process, !host.isPaused else { return false }
+    pump(host, process)
+    scheduleWake(host, process)
+    return host.process === process
   }
 
   private func carryOut(_ effect: Effect, _ host: Host, _ process: Process) {
@@ -35,8 +62,7 @@ extension World {
         number, bytes, from: host, process, to: endpoint, expected: expected, channel: channel,
         milliseconds: milliseconds)
     case .respond(let number, let bytes): respond(number, bytes, from: host, process)
-    case .saveMembers(let bytes): saveMembers(bytes, host, process)
-    case .statusChanged: break
+    case .saveMembers, .statusChanged: break
     case .acknowledged(let peer, let after, let through):
       checkAcknowledged(host, process, by: peer, after: after, through: through)
     case .superseded(let position): checkSuperseded(host, process, position)
@@ -48,18 +74,6 @@ extension World {
       trace.note(now, 10, host.number, 0, "n\(host.number) \(severity): \(text)")
     case .stop(let reason):
       fail(.nodeGoesOn, "n\(host.number) stops: \(reason)")
-    }
-  }
-
-  /// Durable before what comes after it; where the disk is full it is tried again.
-  private func saveMembers(_ bytes: [UInt8], _ host: Host, _ process: Process) {
-    process.unsavedMembers = nil
-    do { try AtomicFile.replace(host.disk, Self.membersFile, bytes.span) } catch {
-      if error.isOutOfSpace {
-        process.unsavedMembers = bytes
-      } else {
-        end(host, power: host.disk.hasCrashed)
-      }
     }
   }
 
@@ -116,8 +130,6 @@ extension World {
         try replica.certify()
       }
     } catch { return diskFailed(host, error) }
-    if let members = process.unsavedMembers { saveMembers(members, host, process) }
-    guard host.process === process else { return }
     if replica.durableLSN > before {
       trace.note(
         now, 12, host.number, replica.durableLSN,

@@ -21,7 +21,7 @@ extension World {
     switch fault {
     case .crash: if host.isUp { end(host, power: true) }
     case .kill: if host.isUp { end(host, power: false) }
-    case .pause: pause(host, seconds: random.int(1...profile.pauseSecondsMax))
+    case .pause: pause(host, milliseconds: 1000 * random.int(1...profile.pauseSecondsMax))
     case .leave: leave(host)
     case .move: move()
     case .join: if hosts.count < network.hostsMax { addHost() }
