@@ -109,6 +109,25 @@ import Testing
     #expect(cluster.hosts[2].replica.live == cluster.hosts[1].replica.live)
   }
 
+  @Test("a joining node asks each member before it asks one again: only one may have anything")
+  func asksAll() {
+    var filling = Filling()
+    let peers = (1...4 as ClosedRange<UInt64>).map { number in
+      ReplicationPeer(
+        Neighbour(
+          id: NodeID(number), boot: 1, endpoint: Endpoint(host: [], port: 1), isReachable: true),
+        outbox: Outbox())
+    }
+    filling.prefer(NodeID(3))
+    var asked: [UInt64] = []
+    for _ in 0..<8 {
+      guard let source = filling.choose(from: peers) else { continue }
+      asked.append(source.rawValue)
+      filling.refused(by: source)
+    }
+    #expect(asked == [3, 1, 2, 4, 3, 1, 2, 4])
+  }
+
   @Test("a tombstone stays while a member is down, and goes when it is back")
   func collection() {
     let cluster = TestCluster(3, seed: 7)
@@ -162,7 +181,9 @@ import Testing
       own: own, settings: .small, isReady: true, now: Instant(nanoseconds: 0))
     let other = Incarnated(node: NodeID(2), boot: 1)
     node.update(
-      [Neighbour(id: other.node, boot: 1, endpoint: Endpoint(host: [], port: 1), isReachable: true)],
+      [
+        Neighbour(id: other.node, boot: 1, endpoint: Endpoint(host: [], port: 1), isReachable: true)
+      ],
       memberDigest: 1, source: nil)
     for number in 0..<20_000 as Range<UInt64> {
       var effects: [Effect] = []

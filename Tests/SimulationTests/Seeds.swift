@@ -24,6 +24,9 @@ enum Seeds {
       seed: 900_003_699,
       reason: "a simulated host with a full disk admitted a node before it had saved that"),
     Entry(
+      seed: 910_000_241,
+      reason: "nodes that were not ready asked each other in turn, and never the one that was"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

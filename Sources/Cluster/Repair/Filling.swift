@@ -8,8 +8,8 @@ struct Filling: Sendable {
   /// Who is asked; nil until there is somebody.
   private(set) var source: NodeID?
   private var preferred: NodeID?
-  /// Who was asked last and gave nothing.
-  private var refused: NodeID?
+  /// Who was asked and gave nothing, in this round of all members.
+  private var refused: [NodeID] = []
   private(set) var missing = ShardSet.all
   /// Where the log has what was brought.
   private(set) var position: UInt64 = 0
@@ -22,18 +22,22 @@ struct Filling: Sendable {
 
   mutating func choose(from peers: [ReplicationPeer]) -> NodeID? {
     if let source, peers.contains(where: { $0.id == source && $0.isReachable }) { return nil }
-    let reachable = peers.filter { $0.isReachable }
-    source =
-      reachable.first { $0.id == preferred && $0.id != refused }?.id
-      ?? reachable.first { $0.id != refused }?.id ?? reachable.first?.id
+    let reachable = peers.filter { $0.isReachable }.map { $0.id }
+    var left = reachable.filter { !refused.contains($0) }
+    if left.isEmpty {
+      refused = []
+      left = reachable
+    }
+    source = left.first { $0 == preferred } ?? left.first
     return source
   }
 
-  /// A member gave nothing: it is not ready itself, or does not answer. Another one is asked.
+  /// A member gave nothing: it is not ready itself, or does not answer. Each other one is asked before
+  /// it is asked again: it may be that one member only can give.
   mutating func refused(by node: NodeID) {
     guard source == node else { return }
     source = nil
-    refused = node
+    refused.append(node)
   }
 
   mutating func filled(_ shard: Int, at position: UInt64) {
