@@ -27,6 +27,9 @@ enum Seeds {
       seed: 910_000_241,
       reason: "nodes that were not ready asked each other in turn, and never the one that was"),
     Entry(
+      seed: 920_000_604,
+      reason: "a write lost in a crash came back from a peer, and counted as never lost"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

@@ -127,6 +127,8 @@ extension World {
         fail(
           .acknowledgedSurvives,
           "n\(host.number) lost \(text(write.stamp)), which it had acknowledged")
+      } else {
+        ledger.lose(number)
       }
     }
     checkStored(host, process)

@@ -12,6 +12,9 @@ struct LedgerWrite {
   var isAcknowledged = false
   /// It is on the disk of the node that took it.
   var isDurableAtHome = false
+  /// The node that took it has lost it in a crash. It may live on with a peer that had asked for the
+  /// shard, and come back from there.
+  var isLostAtHome = false
 
   var dot: Dot { stamp.dot }
   var shard: Int { Keyspace.keys[key].shard }
@@ -54,7 +57,11 @@ struct Ledger {
     settle(number)
   }
 
-  mutating func settle(_ number: Int) { writes[number].isDurableAtHome = true }
+  mutating func settle(_ number: Int) {
+    if !writes[number].isLostAtHome { writes[number].isDurableAtHome = true }
+  }
+
+  mutating func lose(_ number: Int) { writes[number].isLostAtHome = true }
 
   func find(_ dot: Dot, inShard shard: Int) -> Int? {
     guard dot.sequence > 0,
