@@ -103,11 +103,12 @@ struct HarnessTests {
   func child() throws {
     let directory = try TemporaryDirectory()
     let child = try ChildProcess(
-      "/bin/sh", ["-c", "echo out; echo \"address=127.0.0.1:4711 $A\" >&2; read x; exit 3"],
+      "/bin/sh",
+      ["-c", "echo out; echo \"version=1 address=127.0.0.1:4711 $A\" >&2; read x; exit 3"],
       environment: ["A": "b"], workingDirectory: directory.path)
     #expect(try child.waitForErrorOutput { Node.address(in: $0) } == 4711)
     #expect(try child.waitForExit() == 3)
-    #expect(child.errorOutput == "address=127.0.0.1:4711 b\n" && child.output == "out\n")
+    #expect(child.errorOutput == "version=1 address=127.0.0.1:4711 b\n" && child.output == "out\n")
     let long = try ChildProcess(
       "/bin/sleep", ["100"], environment: [:], workingDirectory: directory.path)
     long.signal(SIGKILL)

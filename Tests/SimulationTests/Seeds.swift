@@ -30,6 +30,9 @@ enum Seeds {
       seed: 920_000_604,
       reason: "a write lost in a crash came back from a peer, and counted as never lost"),
     Entry(
+      seed: 930_000_509,
+      reason: "a node that had just been filled gave away the clocks of before"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

@@ -1,3 +1,4 @@
+import Bytes
 import Store
 
 /// The first pull of a node that has joined: everything, from one member.
@@ -55,13 +56,17 @@ extension Replication {
 
   /// Says so when everything has come and is durable.
   mutating func finishFilling<R: Replica & ~Copyable>(
-    replica: borrowing R, effects: inout [Effect]
+    now: Instant, replica: borrowing R, effects: inout [Effect]
   ) {
     guard let filling, filling.missing.isEmpty else { return }
     guard replica.committed >= filling.position || settings.mutant == .mergeBeforeEnd else {
       return
     }
     self.filling = nil
+    // What was told of before is less than what is here. A node that is filled from this one takes
+    // clocks and time from the advert, and has to come by all that this one took over itself.
+    ownAdvert = OwnAdvert()
+    advertAt = now
     effects.append(.becameReady)
   }
 

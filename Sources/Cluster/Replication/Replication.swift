@@ -30,7 +30,8 @@ struct Replication: Sendable {
   /// Who keeps tombstones from going, as of the last look; nil where nobody does.
   var collectionBlocker: NodeID?
 
-  private var advertAt: Instant
+  /// When the own advert is to be taken anew.
+  var advertAt: Instant
   /// When `advance` last did all that was due.
   private var advancedAt: Instant
   private var collectAt: Instant
@@ -199,7 +200,7 @@ struct Replication: Sendable {
     }
     dropSent()
     pull(now: now, replica: replica, effects: &effects)
-    finishFilling(replica: replica, effects: &effects)
+    finishFilling(now: now, replica: replica, effects: &effects)
     if collectAt <= now {
       collectTombstones(replica: &replica)
       collectAt = now.advanced(byMilliseconds: settings.collectMilliseconds)

@@ -237,16 +237,28 @@ extension World {
   /// began to join.
   func checkReady(_ host: Host, _ process: Process) {
     guard !host.hasBeenReady, !host.clusterAtJoin.isEmpty else { return }
-    let isComplete = host.clusterAtJoin.contains { clocks in
-      (0..<profile.keys).allSatisfy { key in
-        let shard = Keyspace.keys[key].shard
-        let had = ledger.greatest(ofKey: key, seenBy: clocks[shard])
-        return had.map { isCovered($0, by: process.replica) } ?? true
-      }
+    var missing: LedgerWrite?
+    for clocks in host.clusterAtJoin {
+      missing = firstMissing(of: clocks, in: process.replica)
+      if missing == nil { return }
     }
-    if !isComplete {
-      fail(.readyIsComplete, "n\(host.number) is ready without what any node had when it came")
+    guard let missing else { return }
+    fail(
+      .readyIsComplete,
+      """
+      n\(host.number) is ready without what any node had when it came, such as \
+      \(text(missing.stamp)) of key \(missing.key)
+      """
+    )
+  }
+
+  private func firstMissing(of clocks: [ShardClock], in replica: SimulatedReplica) -> LedgerWrite? {
+    for key in 0..<profile.keys {
+      let shard = Keyspace.keys[key].shard
+      guard let had = ledger.greatest(ofKey: key, seenBy: clocks[shard]) else { continue }
+      if !isCovered(had, by: replica) { return had }
     }
+    return nil
   }
 
   /// Whether a replica has a write, or has seen it, or has something greater; of a delete it may

@@ -81,9 +81,12 @@ final class Node: @unchecked Sendable {
     return port
   }
 
-  /// The port of the `address` field in the start-up line.
+  /// The port of the `address` field in the start-up line. Lines of the cluster may come before it, with
+  /// the addresses of others.
   static func address(in log: String) -> UInt16? {
-    guard let match = log.firstMatch(of: #/\baddress="?\S*:(\d+)"?\s/#) else { return nil }
+    guard let match = log.firstMatch(of: #/\bversion=\S+ address="?\S*:(\d+)"?\s/#) else {
+      return nil
+    }
     return UInt16(match.1)
   }
 
