@@ -28,7 +28,7 @@ export HOME := $(CURDIR)/.build/home
 $(shell mkdir -p "$(HOME)")
 endif
 
-.PHONY: run build test sim simulator fuzz asan tsan format bench image docker clean help set-up
+.PHONY: run build test sim simulator fuzz asan tsan format bench image docker clean help set-up set-up-tests
 
 run: build ## set up, build, and start a node on 127.0.0.1:6660 (LISTEN=host:port for another address)
 	@[ "$${DYNA_MODE:-}" != https ] || [ -e "$${DYNA_CERT_DIR:-cert}/server.crt" ] || bash cert.sh
@@ -38,7 +38,7 @@ run: build ## set up, build, and start a node on 127.0.0.1:6660 (LISTEN=host:por
 build: set-up ## build the optimised binary, .build/release/dynaswift
 	swift build $(RELEASE)
 
-test: build simulator ## set up, check the floors, run every test, 60 s of new seeds and a short fuzz run
+test: set-up-tests build simulator ## set up, check the floors, run every test, 60 s of new seeds and a short fuzz run
 	swift build --build-tests --explicit-target-dependency-import-check error
 	DYNASIM_BINARY=$(SIMULATOR) swift test --skip-build $(TESTS) --skip EndToEndTests $(BRIEFLY)
 	@$(MAKE) sim
@@ -92,3 +92,6 @@ help: ## list the targets
 
 set-up:
 	@scripts/set-up.sh
+
+set-up-tests:
+	@scripts/set-up.sh tests

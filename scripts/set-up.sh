@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Makes a fresh machine ready to build and run: system libraries, the encryption key, a .env with random
 # secrets. It adds what is missing and changes nothing that exists; with nothing to do it says nothing.
+#
+#   set-up.sh         what the build needs
+#   set-up.sh tests   and what the tests of clusters need: networks and clocks that can be broken
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,11 +20,16 @@ as_root() {
 has_header() { printf '#include <stddef.h>\n#include <stdio.h>\n#include <%s>\n' "$1" | "$compiler" -E -x c - >/dev/null 2>&1; }
 
 install_missing() {
-  local missing=() log
+  local missing=() log tool
   has_header openssl/ssl.h || missing+=(libssl-dev)
   has_header sqlite3.h || missing+=(libsqlite3-dev)
   command -v pkg-config >/dev/null || missing+=(pkg-config)
   command -v openssl >/dev/null || missing+=(openssl)           # cert.sh, and clients in the tests
+  if [ "$purpose" = tests ]; then
+    for tool in ip:iproute2 iptables:iptables faketime:faketime; do
+      PATH=$PATH:/usr/sbin:/sbin command -v "${tool%:*}" >/dev/null || missing+=("${tool#*:}")
+    done
+  fi
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (names as Debian has them)" \
     "install the same with this system's package manager and run make again"
@@ -52,6 +60,7 @@ write_secrets() {
   echo "set-up: .env written with random secrets (mode 600)"
 }
 
+purpose=${1:-}
 command -v swift >/dev/null || die "Swift 6.3 is needed and no 'swift' is in PATH: https://www.swift.org/install/linux/"
 compiler=$(command -v clang || command -v cc) || die "no C compiler in PATH: the Swift toolchain brings 'clang' along"
 install_missing
