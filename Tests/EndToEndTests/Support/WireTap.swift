@@ -7,6 +7,7 @@ final class WireTap: @unchecked Sendable {
   private let lock = NSLock()
   private var destination: UInt16
   private var sent: [[UInt8]] = []
+  private var delay = 0.0
 
   init(to target: UInt16) throws {
     destination = target
@@ -31,6 +32,12 @@ final class WireTap: @unchecked Sendable {
   var target: UInt16 {
     get { lock.withLock { destination } }
     set { lock.withLock { destination = newValue } }
+  }
+
+  /// How long bytes are under way from now on, in each direction.
+  var delaySeconds: Double {
+    get { lock.withLock { delay } }
+    set { lock.withLock { delay = newValue } }
   }
 
   /// Each request that was sent through, whole.
@@ -59,11 +66,13 @@ final class WireTap: @unchecked Sendable {
   }
 
   private func pump(_ source: RawConnection, _ target: RawConnection, keeping index: Int?) {
+    // In their order: a queue does one thing after the other.
+    let queue = DispatchQueue(label: "wire")
     while let bytes = try? source.take(upTo: 65_536, .in(seconds: 600)), !bytes.isEmpty {
       if let index { lock.withLock { sent[index] += bytes } }
-      guard (try? target.send(ByteText(bytes))) != nil else { break }
+      queue.asyncAfter(deadline: .now() + delaySeconds) { try? target.send(ByteText(bytes)) }
     }
-    target.finishSending()
+    queue.asyncAfter(deadline: .now() + delaySeconds) { target.finishSending() }
   }
 
   private static func split(_ bytes: [UInt8]) -> [ByteText] {
