@@ -50,8 +50,10 @@ extension Connection {
     }
   }
 
+  /// A stream lasts, and mostly rests: it does without what a session of OpenSSL holds.
   private mutating func writeSealed(_ bytes: Span<UInt8>) -> WriteResult {
-    Self.plain(session!.write(bytes))
+    Self.plain(
+      phase == .streaming ? session!.writeReleasing(bytes) : session!.write(bytes))
   }
 
   private static func plain(_ result: TLSWriteResult) -> WriteResult {

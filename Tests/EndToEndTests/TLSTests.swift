@@ -93,10 +93,14 @@ struct TLSTests {
     #expect(try JSONText.members(of: body).count == 30)
   }
 
-  @Test("each change of a key reaches its streams, on every loop")
+  @Test("each change of a key reaches its streams, on every loop, with whatever was agreed on")
   func streams() throws {
     let table = uniqueTable()
-    let streams = try (0..<6).map { _ in try connect() }
+    let agreements = [
+      [], ["-ciphersuites", "TLS_AES_128_GCM_SHA256"], ["-ciphersuites", "TLS_AES_256_GCM_SHA384"],
+      ["-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"], ["-tls1_2"], ["-maxfraglen", "512"],
+    ]
+    let streams = try agreements.map { try certificates.tunnel(node, $0) }
     for stream in streams {
       try stream.connection.send(request("GET", "/\(table)/subscribe/k"))
       #expect(try stream.connection.readHead()?.status == 200)
@@ -116,6 +120,17 @@ struct TLSTests {
         }
       }
       #expect(values == ["1", "2", "3"])
+    }
+    // More than a record of TLS holds.
+    let long = String(repeating: "long ", count: 10_000)
+    try writer.connection.send(
+      request("PUT", "/\(table)/key/k", ByteText("{\"value\":\"\(long)\"}")))
+    #expect(try writer.connection.readResponse(to: "PUT").status == 201)
+    for (stream, agreement) in zip(streams, agreements) {
+      var line = ""
+      while !line.hasPrefix("data:") { line = try stream.connection.takeLF(.patient) }
+      #expect(line.contains(long), "\(agreement)")
+      stream.connection.finishSending()
     }
   }
 

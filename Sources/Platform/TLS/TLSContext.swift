@@ -60,6 +60,7 @@ internal import COpenSSL
     _ = unsafe SHA256(trusted, trusted.count, &sessionID)
     _ = unsafe SSL_CTX_set_session_id_context(context.handle, sessionID, UInt32(sessionID.count))
     TicketKeys.use(in: context)
+    unsafe TLSHandshakeNotes.take(from: context.handle)
     return context
   }
 

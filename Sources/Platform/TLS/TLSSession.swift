@@ -51,16 +51,17 @@ public enum TLSWriteResult: Equatable, Sendable {
 @safe public struct TLSSession: ~Copyable {
   // One pointer, so that a connection without a session has room for little more than its absence.
   // The wire stays in place, where OpenSSL finds it, for as long as the session lives.
-  private let wire: UnsafeMutablePointer<TLSWire>
-  private var handle: OpaquePointer { unsafe wire.pointee.session }
+  let wire: UnsafeMutablePointer<TLSWire>
+  /// OpenSSL's session. Nobody asks for it once it is released.
+  private var handle: OpaquePointer { unsafe wire.pointee.session! }
 
   /// A full record (RFC 8446 §5.1).
-  private static let recordBytesMax = 16 << 10
+  static let recordBytesMax = 16 << 10
   /// What is sealed at once, and leaves in one system call: four full records.
   private static let sealedAtOnceMax = 64 << 10
   /// A client that asks for answers to its messages of the protocol (key updates) and does not
   /// take them is not read any further.
-  private static let owedBytesMax = 16 << 10
+  static let owedBytesMax = 16 << 10
   /// Records, of both directions together, after which a connection of TLS 1.3 takes new keys. With
   /// AES-GCM 2^24.5 full ones a direction are the limit (RFC 8446 §5.5).
   public static let recordsOfKeysMax: UInt32 = 1 << 23
@@ -75,6 +76,7 @@ public enum TLSWriteResult: Equatable, Sendable {
     let session = try unsafe Self.make(context)
     unsafe SSL_set_accept_state(session)
     unsafe wire = Self.connect(session, to: descriptor, recordsOfKeysMax)
+    unsafe wire.pointee.notes = TLSHandshakeNotes()
   }
 
   /// The side of a client, on a socket that is connected (or about to be).
@@ -137,7 +139,7 @@ public enum TLSWriteResult: Equatable, Sendable {
   }
 
   deinit {
-    unsafe SSL_free(handle)
+    unsafe SSL_free(wire.pointee.session)
     unsafe wire.deinitialize(count: 1)
     unsafe wire.deallocate()
   }
@@ -159,13 +161,18 @@ public enum TLSWriteResult: Equatable, Sendable {
   }
 
   /// Whether the handshake is done.
-  public var isEstablished: Bool { unsafe SSL_is_init_finished(handle) == 1 }
+  public var isEstablished: Bool { unsafe isReleased || SSL_is_init_finished(handle) == 1 }
 
   // MARK: Bytes
 
   /// Another `read` may give something at once, without a further event of the socket.
   public var mayReadMore: Bool {
-    unsafe wire.pointee.mayHaveMore || wire.pointee.hasEnded || SSL_has_pending(handle) == 1
+    if unsafe wire.pointee.mayHaveMore || wire.pointee.hasEnded { return true }
+    if isReleased {
+      return unsafe wire.pointee.saidEnd || wire.pointee.refusal != nil
+        || wire.pointee.records?.hasRecord == true
+    }
+    return unsafe SSL_has_pending(handle) == 1
       || SSL_get_shutdown(handle) & SSL_RECEIVED_SHUTDOWN != 0
   }
 
@@ -174,6 +181,7 @@ public enum TLSWriteResult: Equatable, Sendable {
     guard unsafe wire.pointee.flush() || wire.pointee.outgoing.count < Self.owedBytesMax else {
       return .wantsWrite
     }
+    if isReleased { return readReleased(into: &buffer) }
     var result = TLSReadResult.wantsRead
     _ = unsafe buffer.fill(minimum: max(minimum, 1)) { target in
       unsafe result = read(into: target)
@@ -235,23 +243,33 @@ public enum TLSWriteResult: Equatable, Sendable {
     }
   }
 
-  /// Seals one record; nil where it is done.
-  private mutating func seal(_ record: Span<UInt8>) -> TLSWriteResult? {
-    var count = 0
-    ERR_clear_error()
-    let result = unsafe record.withUnsafeBytes {
-      unsafe SSL_write_ex(handle, $0.baseAddress, $0.count, &count)
-    }
-    if result == 1 {
-      precondition(count == record.count, "a wire takes whole records")
+  /// Seals what fits into one record; nil where it is done. OpenSSL makes several of it where the other side
+  /// has asked for shorter ones (RFC 6066 §4).
+  mutating func seal(_ record: Span<UInt8>) -> TLSWriteResult? {
+    if isReleased {
+      if let failure = unsafe wire.pointee.refusal { return .failed(failure) }
+      unsafe wire.pointee.seal(record)
       countRecord()
       return nil
     }
-    switch unsafe SSL_get_error(handle, result) {
-    case SSL_ERROR_WANT_READ: return .wantsRead
-    case SSL_ERROR_WANT_WRITE: return .wantsWrite
-    default: return .failed(takeFailure())
+    var sealed = 0
+    while sealed < record.count {
+      var count = 0
+      ERR_clear_error()
+      let result = unsafe record.extracting(sealed..<record.count).withUnsafeBytes {
+        unsafe SSL_write_ex(handle, $0.baseAddress, $0.count, &count)
+      }
+      guard result == 1 else {
+        switch unsafe SSL_get_error(handle, result) {
+        case SSL_ERROR_WANT_READ: return .wantsRead
+        case SSL_ERROR_WANT_WRITE: return .wantsWrite
+        default: return .failed(takeFailure())
+        }
+      }
+      sealed += count
+      countRecord()
     }
+    return nil
   }
 
   /// Has both sides take new keys where the ones in use have sealed enough.
@@ -260,6 +278,7 @@ public enum TLSWriteResult: Equatable, Sendable {
   /// message: there the keys stay.
   private mutating func countRecord() {
     guard unsafe wire.pointee.isOneMoreTooMany() else { return }
+    if isReleased { return unsafe wire.pointee.updateKeys() }
     ERR_clear_error()
     // The message leaves at once, also where this side only reads. Should it fail, the next call
     // fails too and says why.
@@ -272,7 +291,7 @@ public enum TLSWriteResult: Equatable, Sendable {
   /// Hands the socket what it did not take before; `.bytes(0)` where nothing is left.
   public mutating func flush() -> TLSWriteResult { stoppedFlush() ?? .bytes(0) }
 
-  private mutating func stoppedFlush() -> TLSWriteResult? {
+  mutating func stoppedFlush() -> TLSWriteResult? {
     if unsafe wire.pointee.flush() { return nil }
     return failure.map { .failed($0) } ?? .wantsWrite
   }
@@ -280,7 +299,9 @@ public enum TLSWriteResult: Equatable, Sendable {
   /// Says to the other side that nothing more comes (close_notify); reading goes on. `.bytes(0)`
   /// when it is said: only then may the socket be closed. Repeat it while it is `.wantsWrite`.
   public mutating func shutdown() -> TLSWriteResult {
-    if isEstablished, unsafe SSL_get_shutdown(handle) & SSL_SENT_SHUTDOWN == 0 {
+    if isReleased {
+      unsafe wire.pointee.sayEnd()
+    } else if isEstablished, unsafe SSL_get_shutdown(handle) & SSL_SENT_SHUTDOWN == 0 {
       ERR_clear_error()
       // 0 says that the other side has not said it too, which nobody waits for.
       _ = unsafe SSL_shutdown(handle)
@@ -292,11 +313,13 @@ public enum TLSWriteResult: Equatable, Sendable {
   // MARK: The other side
 
   /// Whether the other side has shown a certificate, which then was accepted.
-  public var hasPeerCertificate: Bool { unsafe SSL_get0_peer_certificate(handle) != nil }
+  public var hasPeerCertificate: Bool {
+    unsafe !isReleased && SSL_get0_peer_certificate(handle) != nil
+  }
 
   /// The name in the other side's certificate, as in `CN=node,O=DynaSwift`; nil where it showed none.
   public var peerSubject: String? {
-    guard let certificate = unsafe SSL_get0_peer_certificate(handle),
+    guard !isReleased, let certificate = unsafe SSL_get0_peer_certificate(handle),
       let text = unsafe BIO_new(BIO_s_mem())
     else { return nil }
     defer { unsafe BIO_free(text) }
@@ -311,12 +334,13 @@ public enum TLSWriteResult: Equatable, Sendable {
 
   /// `TLSv1.3` or `TLSv1.2`.
   public var version: String {
+    if isReleased { return "TLSv1.3" }
     if let text = unsafe SSL_get_version(handle) { return unsafe String(cString: text) }
     return ""
   }
 
   /// Whether the handshake took up an earlier session.
-  public var isResumed: Bool { unsafe SSL_session_reused(handle) == 1 }
+  public var isResumed: Bool { unsafe !isReleased && SSL_session_reused(handle) == 1 }
 
   // MARK: Failures
 

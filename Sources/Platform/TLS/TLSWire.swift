@@ -9,8 +9,15 @@ internal import Glibc
 /// a record that was sent, as far as OpenSSL is concerned, and no call must be repeated with the
 /// bytes of another one.
 @safe struct TLSWire: ~Copyable {
-  /// What reads and writes here. The owner of the wire frees it.
-  let session: OpaquePointer
+  /// What reads and writes here; nil when `records` does. The owner of the wire frees it.
+  var session: OpaquePointer?
+  /// What has to be known to go on without the session. Only of a server's side.
+  var notes: TLSHandshakeNotes?
+  /// What seals and opens in the session's place.
+  var records: TLSRecords?
+  /// Of `records`: the other side said that it sends no more; why it cannot go on.
+  var saidEnd = false
+  var refusal: TLSFailure?
   let descriptor: Int32
   /// Records that the keys in use may yet seal or open.
   private var recordsLeft: UInt32
@@ -88,6 +95,47 @@ internal import Glibc
     }
     if outgoing.capacity > 0 { outgoing.release() }
     return true
+  }
+
+  // MARK: Without a session
+
+  /// Opens the next record that has come; nil where none has as a whole.
+  mutating func open(into buffer: inout ByteBuffer) -> TLSRecords.Opened? {
+    guard refusal == nil, !saidEnd else { return nil }
+    return records?.open(into: &buffer, outgoing: &outgoing)
+  }
+
+  /// Takes bytes of records from the socket.
+  mutating func receive() -> ReadResult {
+    guard records != nil else { return .wouldBlock }
+    let room = Self.receiveBytes
+    let result = Socket.read(descriptor, into: &records!.incoming, minimum: room)
+    switch result {
+    case .bytes(let count): mayHaveMore = count >= room
+    case .wouldBlock:
+      mayHaveMore = false
+      records!.rest()
+      if records!.incoming.isEmpty { records!.incoming.release() }
+    case .closed: hasEnded = true
+    case .failed(let code): failure = code
+    }
+    return result
+  }
+
+  mutating func seal(_ content: Span<UInt8>) { records?.seal(content, into: &outgoing) }
+
+  mutating func updateKeys() { records?.updateKeys(wantsAnswer: true, into: &outgoing) }
+
+  mutating func sayEnd() { records?.sayEnd(into: &outgoing) }
+
+  /// A stream's client says little.
+  private static let receiveBytes = 4 << 10
+
+  /// The wire that a session reads from; nil before it has one.
+  @unsafe static func of(_ session: OpaquePointer?) -> UnsafeMutablePointer<TLSWire>? {
+    let bio = unsafe SSL_get_rbio(session)
+    guard unsafe bio != nil else { return nil }
+    return unsafe BIO_get_data(bio)?.assumingMemoryBound(to: TLSWire.self)
   }
 
   // MARK: As OpenSSL calls it

@@ -15,10 +15,12 @@ struct TLSPair: ~Copyable {
 
   init(
     _ client: TLSContext, _ server: TLSContext, name: String = "localhost",
-    bytesAtOnce: Int = 1 << 16, recordsOfKeysMax: UInt32 = TLSSession.recordsOfKeysMax
+    bytesAtOnce: Int = 1 << 16, recordsOfKeysMax: UInt32 = TLSSession.recordsOfKeysMax,
+    clientRecordsOfKeysMax: UInt32 = TLSSession.recordsOfKeysMax
   ) throws {
     let (clientEnd, serverEnd) = (try Self.socketPair(), try Self.socketPair())
-    let clientSession = try TLSSession(client, connecting: clientEnd.0, serverName: name)
+    let clientSession = try TLSSession(
+      client, connecting: clientEnd.0, serverName: name, recordsOfKeysMax: clientRecordsOfKeysMax)
     let serverSession = try TLSSession(
       server, accepting: serverEnd.0, recordsOfKeysMax: recordsOfKeysMax)
     self.clientEnd = clientEnd
@@ -96,9 +98,14 @@ struct TLSPair: ~Copyable {
   func inject(_ bytes: [UInt8]) { _ = Socket.write(serverEnd.1, bytes.span) }
 
   /// What the server has sent and nobody has carried.
-  func takeFromServer() -> [UInt8] {
+  func takeFromServer() -> [UInt8] { take(from: serverEnd.1) }
+
+  /// What the client has sent and nobody has carried.
+  func takeFromClient() -> [UInt8] { take(from: clientEnd.1) }
+
+  private func take(from end: Int32) -> [UInt8] {
     var piece = [UInt8](repeating: 0, count: 1 << 16)
-    let count = recv(serverEnd.1, &piece, piece.count, 0)
+    let count = recv(end, &piece, piece.count, 0)
     return Array(piece.prefix(max(0, count)))
   }
 
