@@ -24,6 +24,9 @@ enum Seeds {
       seed: 900_003_699,
       reason: "a simulated host with a full disk admitted a node before it had saved that"),
     Entry(
+      seed: 500_000_797,
+      reason: "a node filled by one that had just become ready was held against the others"),
+    Entry(
       seed: 910_000_241,
       reason: "nodes that were not ready asked each other in turn, and never the one that was"),
     Entry(

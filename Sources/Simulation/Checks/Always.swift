@@ -233,8 +233,8 @@ extension World {
     }
   }
 
-  /// A node that says it is ready has on disk what every ready node, or at least one, had when it
-  /// began to join.
+  /// A node that says it is ready has on disk what at least one ready node had: when this one began to
+  /// join, or when that one became ready, if that was later.
   func checkReady(_ host: Host, _ process: Process) {
     guard !host.hasBeenReady, !host.clusterAtJoin.isEmpty else { return }
     var missing: LedgerWrite?

@@ -33,7 +33,7 @@ final class Host {
   var durableTime: UInt64 = 0
   /// It has told its clients that it is ready; from then on it counts as a member with a say.
   var hasBeenReady = false
-  /// The least of what its cluster had on disk when it began to join.
+  /// What each ready node had on disk when this one began to join, or when that node became ready.
   var clusterAtJoin: [[ShardClock]] = []
   var lastBoot: UInt32 = 0
 

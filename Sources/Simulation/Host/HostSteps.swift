@@ -70,6 +70,10 @@ extension World {
       trace.note(now, 9, host.number, 0, "n\(host.number) is ready")
       checkReady(host, process)
       host.hasBeenReady = true
+      // Whoever joins now may be filled from this one.
+      for other in hosts where !other.hasBeenReady && other.lastBoot > 0 {
+        other.clusterAtJoin.append(host.durable)
+      }
     case .log(let severity, let text):
       trace.note(now, 10, host.number, 0, "n\(host.number) \(severity): \(text)")
     case .stop(let reason):

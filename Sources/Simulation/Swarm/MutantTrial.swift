@@ -43,15 +43,17 @@ public struct MutantTrial: Sendable {
       $0.deletesPerMille = 500
       $0.thinkMilliseconds = 100
     },
-    MutantTrial(.collectIgnoringMembers, within: 300) {
-      // Nobody hears by gossip that somebody has joined.
-      $0.faults = FaultSet(.join, .loss)
+    MutantTrial(.collectIgnoringMembers) {
+      // Nobody hears by gossip that somebody has joined, and the one that did sleeps at times.
+      $0.faults = FaultSet(.join, .loss, .pause)
+      $0.pauseSecondsMax = 8
       $0.lossPerMille = 970
       $0.joins = 4
       $0.isHasty = true
       $0.deletesPerMille = 500
-      $0.faultMilliseconds = 3000
-      $0.thinkMilliseconds = 60
+      $0.faultMilliseconds = 1500
+      $0.thinkMilliseconds = 300
+      $0.keys = 5
       $0.safetySeconds = 20
     },
     MutantTrial(.collectWithoutCovering) {
