@@ -146,7 +146,8 @@ public struct Configuration: Sendable {
     }
     var configuration = Configuration(
       host: host, port: port, tokenSecret: secret, dataDirectory: "./data/\(port)")
-    configuration.clusterSecrets = Self.secrets(settings.secret("CLUSTER_SECRET") ?? [])
+    configuration.clusterSecrets = Self.clusterSecrets(
+      settings.secret("CLUSTER_SECRET") ?? [])
     configuration.advertise = settings.text("DYNA_ADVERTISE")
     configuration.adminPassword = settings.secret("ADMIN_PASSWORD")
     configuration.encryptionKeyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
@@ -209,7 +210,7 @@ public struct Configuration: Sendable {
   }
 
   /// The secrets of a list `new,old`. A secret holds no comma; blanks around one do not count.
-  private static func secrets(_ text: [UInt8]) -> [[UInt8]] {
+  public static func clusterSecrets(_ text: [UInt8]) -> [[UInt8]] {
     text.split(separator: 0x2c).map { secret in
       var bytes = secret
       while bytes.first == 0x20 { bytes.removeFirst() }
@@ -232,7 +233,8 @@ public struct Configuration: Sendable {
       guard let (host, port) = splitAddress(String(address)), port != 0, host.utf8.count <= 255
       else {
         throw Mistake(
-          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660")
+          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660"
+        )
       }
       addresses.append((host, port))
     }

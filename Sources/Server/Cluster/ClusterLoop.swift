@@ -178,6 +178,7 @@ struct ClusterLoop: ~Copyable {
       switch message {
       case .request(let request): answer(request)
       case .committed(let batch): report(batch)
+      case .remove(let removal): remove(removal)
       case .leave: step(.leave)
       case .close: hasClosed = true
       }
