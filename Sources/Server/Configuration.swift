@@ -59,6 +59,7 @@ public struct Configuration: Sendable {
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
     "DYNA_LIMIT_HEAD_BYTES", "DYNA_LIMIT_HEADER_FIELDS", "DYNA_LIMIT_JSON_DEPTH",
     "DYNA_LIMIT_HEAD_SECONDS", "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
+    "DYNA_LIMIT_PULL_BYTES_SECOND",
   ]
 
   public static func flag(for name: String) -> String {
@@ -267,6 +268,13 @@ extension Configuration {
     joinAddresses.map { Endpoint(host: Array($0.host.utf8), port: $0.port) }
   }
 
+  /// The numbers of the protocol, those that can be set included.
+  var clusterSettings: ClusterSettings {
+    var settings = ClusterSettings()
+    settings.pullBytesPerSecond = UInt64(limits.pullBytesSecond)
+    return settings
+  }
+
   /// The secrets of the cluster, ready to be proved.
   var provenSecrets: [ClusterSecret] { clusterSecrets.map { ClusterSecret($0) } }
 }
@@ -330,6 +338,9 @@ extension Limits {
       try settings.number("DYNA_LIMIT_BODY_SECONDS", 1...3_600) ?? Int(bodySeconds))
     idleSeconds = UInt64(
       try settings.number("DYNA_LIMIT_IDLE_SECONDS", 1...86_400) ?? Int(idleSeconds))
+    // A terabyte a second: beyond it the pace would be counted in less than nanoseconds.
+    pullBytesSecond =
+      try settings.number("DYNA_LIMIT_PULL_BYTES_SECOND", 0...1_000_000_000_000) ?? pullBytesSecond
   }
 
   /// A value arrives in a body: where only the body's limit was lowered the value's follows it.
