@@ -68,8 +68,8 @@ public protocol Replica: ~Copyable {
   /// How many tombstones a shard has.
   func tombstoneCount(ofShard shard: Int) -> Int
 
-  /// How many tombstones of a shard have a time that is not before `hybridTime`, or belong to a write
-  /// that `clock` has not seen. The cost is that of the shard.
+  /// How many tombstones of a shard have a time that is not before `hybridTime`, or belong to a
+  /// write that `clock` has not seen. The cost is that of the shard.
   func tombstoneCount(
     ofShard shard: Int, notBefore hybridTime: UInt64, orUnseenBy clock: ShardClock
   ) -> Int

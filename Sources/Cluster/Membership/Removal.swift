@@ -19,8 +19,8 @@ public enum RemovalOutcome: Equatable, Sendable {
   case ambiguous([NodeID])
 }
 
-// An operator takes a member out that does not come back. Its number is kept as removed for ever, here,
-// at everybody who hears of it, and by itself when it is told: it never takes part again.
+// An operator takes a member out that does not come back. Its number is kept as removed for ever,
+// here, at everybody who hears of it, and by itself when it is told: it never takes part again.
 
 extension Membership {
   /// What removing the member would come to, before anything is done.

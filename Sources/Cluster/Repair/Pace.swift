@@ -20,8 +20,8 @@ struct Pace: Sendable {
     bytesPerSecond == 0 || start(at: now) + cost(of: reserved) <= now.nanoseconds
   }
 
-  /// When `mayGo` will say yes by the passing of time alone; nil where it does already, and where what
-  /// is on its way is more than a pause ever pays for.
+  /// When `mayGo` will say yes by the passing of time alone; nil where it does already, and where
+  /// what is on its way is more than a pause ever pays for.
   func opensAt(reserving reserved: Int, at now: Instant) -> Instant? {
     let cost = cost(of: reserved)
     guard !mayGo(reserving: reserved, at: now), cost <= Self.burstNanoseconds else { return nil }
