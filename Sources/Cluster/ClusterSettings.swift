@@ -42,6 +42,10 @@ public struct ClusterSettings: Sendable {
   /// Bytes of records in one answer (one entry may exceed it).
   public var pullBytesMax = 256 << 10
   public var pullTimeoutMilliseconds: UInt64 = 10_000
+  /// Bytes a second that all pulls of this node bring together: half a gigabit, so that a joining
+  /// node leaves room on the network and on the disks of those that serve clients meanwhile. 0:
+  /// no bound.
+  public var pullBytesPerSecond: UInt64 = 64_000_000
 
   // MARK: Tombstones and verification
 

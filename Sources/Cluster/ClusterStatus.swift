@@ -22,6 +22,9 @@ public struct ClusterStatus: Sendable {
     public internal(set) var queueBytes = 0
     /// Bytes of requests that were sent to it since the start.
     public internal(set) var sentBytes: UInt64 = 0
+    /// Tombstones that this node keeps since nobody knows whether the member has seen them: as of
+    /// the last look. Of members that answer, and what they have is known, none.
+    public internal(set) var heldTombstones = 0
 
     /// Whether sessions with it go on.
     public var isReachable: Bool { state.isReachable }
@@ -40,6 +43,8 @@ public struct ClusterStatus: Sendable {
 
   /// All members, the own node too, by ascending number; removed ones not.
   public internal(set) var members: [Member]
+  /// Those that an operator took out, by ascending number.
+  public let removed: [Cluster.Member]
   /// Whether everything that was there when the node joined is here and durable.
   public let isReady: Bool
   /// Shards that a joining node still lacks.

@@ -156,6 +156,23 @@ public struct Node: ~Copyable {
     takeChanges()
   }
 
+  /// As `remove`, where the member exists and does not answer any more.
+  ///
+  /// - Parameter isForced: whether a member that answers is removed too: it stops when it is told.
+  public mutating func removeMember(
+    _ name: MemberName, evenReachable isForced: Bool, now: Instant, random: inout SeededRandom,
+    effects: inout [Effect]
+  ) -> RemovalOutcome {
+    let outcome = membership.removal(of: name, evenReachable: isForced)
+    if case .removed(let member, _) = outcome {
+      remove(member, now: now, random: &random, effects: &effects)
+    }
+    return outcome
+  }
+
+  /// Whether an operator took this node out of its cluster.
+  public var wasRemoved: Bool { membership.wasRemoved }
+
   /// Other nodes of the cluster, whether or not they answer: a node without any may collect its
   /// tombstones by age.
   public var peerCount: Int { membership.memberCount - 1 }
@@ -179,7 +196,7 @@ public struct Node: ~Copyable {
     }
     for index in members.indices { replication.describe(&members[index]) }
     return ClusterStatus(
-      members: members, isReady: replication.isReady,
+      members: members, removed: membership.removedMembers, isReady: replication.isReady,
       missingShards: replication.filling?.missing.count ?? 0,
       collectionBlocker: replication.collectionBlocker, replication: replication.counters,
       membership: membership.counters)
@@ -193,5 +210,6 @@ extension Replication {
     member.wantedShards = peers[index].wanted.count
     member.queueBytes = outbox.byteCount(from: peers[index].push.unanswered)
     member.sentBytes = peers[index].sentBytes
+    member.heldTombstones = peers[index].heldTombstones
   }
 }

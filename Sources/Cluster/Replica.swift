@@ -68,6 +68,12 @@ public protocol Replica: ~Copyable {
   /// How many tombstones a shard has.
   func tombstoneCount(ofShard shard: Int) -> Int
 
+  /// How many tombstones of a shard have a time that is not before `hybridTime`, or belong to a
+  /// write that `clock` has not seen. The cost is that of the shard.
+  func tombstoneCount(
+    ofShard shard: Int, notBefore hybridTime: UInt64, orUnseenBy clock: ShardClock
+  ) -> Int
+
   /// Removes the tombstones of a shard whose time is before `hybridTime` and whose write every one of
   /// `clocks` has seen. That nothing older can still arrive is for the caller to know.
   ///

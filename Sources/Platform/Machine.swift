@@ -71,6 +71,9 @@ public enum ExitCode: Int32, Sendable {
   case cannotStart = 1
   /// The data is damaged, or belongs to another key (EX_DATAERR of sysexits.h).
   case damagedData = 65
+  /// The node was taken out of its cluster (EX_NOPERM): to start it again on this data is of no
+  /// use.
+  case removed = 77
   /// The disk failed under way (EX_TEMPFAIL): a restart recovers what was acknowledged.
   case diskFailed = 75
 }

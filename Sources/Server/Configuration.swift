@@ -59,6 +59,7 @@ public struct Configuration: Sendable {
     "DYNA_LIMIT_NAME_BYTES", "DYNA_LIMIT_VALUE_BYTES", "DYNA_LIMIT_BODY_BYTES",
     "DYNA_LIMIT_HEAD_BYTES", "DYNA_LIMIT_HEADER_FIELDS", "DYNA_LIMIT_JSON_DEPTH",
     "DYNA_LIMIT_HEAD_SECONDS", "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
+    "DYNA_LIMIT_PULL_BYTES_SECOND",
   ]
 
   public static func flag(for name: String) -> String {
@@ -146,7 +147,8 @@ public struct Configuration: Sendable {
     }
     var configuration = Configuration(
       host: host, port: port, tokenSecret: secret, dataDirectory: "./data/\(port)")
-    configuration.clusterSecrets = Self.secrets(settings.secret("CLUSTER_SECRET") ?? [])
+    configuration.clusterSecrets = Self.clusterSecrets(
+      settings.secret("CLUSTER_SECRET") ?? [])
     configuration.advertise = settings.text("DYNA_ADVERTISE")
     configuration.adminPassword = settings.secret("ADMIN_PASSWORD")
     configuration.encryptionKeyFile = settings.text("DYNA_ENCRYPTION_KEY_FILE")
@@ -209,7 +211,7 @@ public struct Configuration: Sendable {
   }
 
   /// The secrets of a list `new,old`. A secret holds no comma; blanks around one do not count.
-  private static func secrets(_ text: [UInt8]) -> [[UInt8]] {
+  public static func clusterSecrets(_ text: [UInt8]) -> [[UInt8]] {
     text.split(separator: 0x2c).map { secret in
       var bytes = secret
       while bytes.first == 0x20 { bytes.removeFirst() }
@@ -232,7 +234,8 @@ public struct Configuration: Sendable {
       guard let (host, port) = splitAddress(String(address)), port != 0, host.utf8.count <= 255
       else {
         throw Mistake(
-          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660")
+          "JOIN_ADDRESS \(part) is not host:port of a node, as in 127.0.0.1:6660 or http://node:6660"
+        )
       }
       addresses.append((host, port))
     }
@@ -263,6 +266,13 @@ extension Configuration {
   /// The nodes to join, as the protocol names them.
   var seeds: [Endpoint] {
     joinAddresses.map { Endpoint(host: Array($0.host.utf8), port: $0.port) }
+  }
+
+  /// The numbers of the protocol, those that can be set included.
+  var clusterSettings: ClusterSettings {
+    var settings = ClusterSettings()
+    settings.pullBytesPerSecond = UInt64(limits.pullBytesSecond)
+    return settings
   }
 
   /// The secrets of the cluster, ready to be proved.
@@ -328,6 +338,9 @@ extension Limits {
       try settings.number("DYNA_LIMIT_BODY_SECONDS", 1...3_600) ?? Int(bodySeconds))
     idleSeconds = UInt64(
       try settings.number("DYNA_LIMIT_IDLE_SECONDS", 1...86_400) ?? Int(idleSeconds))
+    // A terabyte a second: beyond it the pace would be counted in less than nanoseconds.
+    pullBytesSecond =
+      try settings.number("DYNA_LIMIT_PULL_BYTES_SECOND", 0...1_000_000_000_000) ?? pullBytesSecond
   }
 
   /// A value arrives in a body: where only the body's limit was lowered the value's follows it.

@@ -300,6 +300,7 @@ struct DataLoop: ~Copyable {
       switch message {
       case .passwordDone(let outcome): finishLogin(outcome)
       case .internalAnswer(let answer): finishInternal(answer)
+      case .removalDone(let answer): finishRemoval(answer)
       case .drain: beginDraining()
       }
     }

@@ -144,6 +144,22 @@ struct DatabaseReplica: Replica {
     database.shards.withLock(shard) { $0.shard.tombstoneCount }
   }
 
+  func tombstoneCount(
+    ofShard shard: Int, notBefore hybridTime: UInt64, orUnseenBy clock: ShardClock
+  ) -> Int {
+    let database = database
+    return database.shards.withLock(shard) { cell in
+      var count = 0
+      cell.shard.forEachRecord { record in
+        guard record.isTombstone else { return }
+        let origin = database.origins[record.origin]
+        let dot = Dot(node: origin.node, boot: origin.boot, sequence: record.sequence)
+        if record.hybridTime >= hybridTime || !clock.contains(dot) { count += 1 }
+      }
+      return count
+    }
+  }
+
   mutating func collectTombstones(
     ofShard shard: Int, before hybridTime: UInt64, seenBy clocks: [ShardClock]
   ) -> Int {

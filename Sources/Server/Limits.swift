@@ -26,6 +26,10 @@ public struct Limits: Sendable, Equatable {
   /// 60 s without a request, or without a byte taken by a client that is owed an answer.
   public var idleSeconds: UInt64 = 60
 
+  /// 64 MB a second that pulls from other nodes bring, all together; 0: as many as come. See
+  /// `ClusterSettings.pullBytesPerSecond`.
+  public var pullBytesSecond = 64_000_000
+
   public init() {}
 
   /// 64 MiB: a value is held whole several times on its way, and a segment of the log is as long.

@@ -9,6 +9,8 @@ enum LoopMessage: Sendable {
   case passwordDone(PasswordOutcome)
   /// The cluster loop answers a peer.
   case internalAnswer(InternalAnswer)
+  /// What became of an operator's wish to remove a member.
+  case removalDone(MemberRemovalAnswer)
   /// The node stops: finish what is in flight.
   case drain
 }

@@ -2,6 +2,7 @@
 
 import Auth
 import Bytes
+import Crypto
 import HTTP
 import Platform
 import Store
@@ -47,6 +48,17 @@ extension DataLoop {
       "a valid token is needed: log in with POST /auth/{user} and send Authorization: Bearer <token>"
     )
     return nil
+  }
+
+  /// Whether the request carries the cluster's secret as `x-api-key`.
+  mutating func knowsClusterSecret(_ call: borrowing Call) -> Bool {
+    readsSecret = true
+    let key = call.field(call.request.apiKey)
+    var isKnown = false
+    for secret in node.configuration.clusterSecrets {
+      isKnown = ConstantTime.equal(secret.span, key) || isKnown
+    }
+    return isKnown
   }
 
   /// Whom a reader must be: nil where reading is open to all, or the reader is the admin.

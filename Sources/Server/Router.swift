@@ -95,6 +95,7 @@ extension DataLoop {
     if node.isWaitingRoom { return waitingRoute(call, path) }
     switch path.count {
     case 3:
+      if path[0].equals("admin"), path[1].equals("members") { return admin(call, path) }
       if path[1].equals("key") { return record(call, table: path[0], key: path[2]) }
       if path[1].equals("subscribe") { return subscribe(call, table: path[0], key: path[2]) }
     case 2:

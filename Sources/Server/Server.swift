@@ -218,7 +218,8 @@ public enum Server {
       configuration: configuration, database: database, gates: gates, passwords: passwords,
       logger: logger,
       description: NodeDescription(
-        address: Array(endpoint.text.utf8), nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
+        address: Array(endpoint.text.utf8),
+        nodeID: String(decoding: nodeID.copied(), as: UTF8.self),
         boot: identity.boot, started: started),
       descriptors: descriptors, cluster: cluster, door: door)
     if let cluster { database.log.handOn(to: cluster) }
@@ -327,7 +328,7 @@ public enum Server {
         identity: LinkIdentity(
           secrets: node.configuration.provenSecrets, cluster: storage.identity.cluster,
           own: gate.own, door: node.door),
-        seeds: node.configuration.seeds,
+        settings: node.configuration.clusterSettings, seeds: node.configuration.seeds,
         savedMembers: try AtomicFile.read(storage.disk, ClusterLoop.membersFile), socket: socket,
         resolver: resolver, stop: stop)
       return ClusterThreads(loop: Handover(try ClusterLoop(start)), resolver: resolver)

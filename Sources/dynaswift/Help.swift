@@ -17,6 +17,9 @@ enum Help {
         dynaswift keys list                          show the data keys, their ages and what needs them
         dynaswift keys rotate                        make a new data key for everything from now on
         dynaswift keys rewrap --new-key-file <FILE>  protect the data keys by another key file
+        dynaswift members list [ADDRESS]             who belongs to a node's cluster
+        dynaswift members remove <MEMBER> [ADDRESS]  take out one that does not come back, by its number
+                                                       or address (--force: also one that is alive)
         dynaswift version
 
       JWT_SECRET must be set. Settings come from flags (--data-dir, --durability, …), from the

@@ -14,6 +14,7 @@ case "version", "--version": Version.run()
 case "serve": Serve.run(Array(words.dropFirst()), secrets: commandLine.secrets)
 case "health": Health.run(Array(words.dropFirst()))
 case "keys": Keys.run(Array(words.dropFirst()))
+case "members": Members.run(Array(words.dropFirst()), secrets: commandLine.secrets)
 case "snapshot": Snapshot.run(Array(words.dropFirst()))
 default: Serve.run(words, secrets: commandLine.secrets)
 }

@@ -144,6 +144,36 @@ import Testing
     #expect(cluster.hosts[2].replica.live.isEmpty)
   }
 
+  @Test("who is down holds back the tombstones of its absence, is named, and goes with its removal")
+  func heldBack() {
+    let cluster = TestCluster(3, seed: 17)
+    for key in 1...3 as ClosedRange<UInt8> {
+      _ = cluster.hosts[0].replica.write(shard: 3, key: key, isDead: false, value: 1)
+    }
+    _ = cluster.hosts[0].replica.write(shard: 3, key: 9, isDead: true, value: 0)
+    #expect(cluster.run(atMost: 10_000) { cluster.tombstones == 0 && cluster.haveConverged })
+    #expect(cluster.hosts[0].node.collectionBlocker == nil)
+    cluster.crash(2)
+    for key in 1...2 as ClosedRange<UInt8> {
+      _ = cluster.hosts[1].replica.write(shard: 3, key: key, isDead: true, value: 0)
+    }
+    cluster.run(milliseconds: 3_000)
+    for index in 0...1 {
+      let node = cluster.hosts[index].node
+      #expect(cluster.hosts[index].replica.tombstones == 2)
+      #expect(node.collectionBlocker == TestCluster.id(2))
+      #expect(node.peers.map(\.heldTombstones) == [0, 2])
+    }
+    cluster.hosts[2].isMember = false
+    cluster.updateAll()
+    #expect(
+      cluster.run(atMost: 3_000) {
+        (0...1).allSatisfy { cluster.hosts[$0].replica.tombstones == 0 }
+      })
+    #expect(cluster.hosts[0].node.collectionBlocker == nil)
+    #expect(cluster.hosts[0].replica.live.count == 1 && cluster.haveConverged)
+  }
+
   @Test("nobody takes what a member without room could not keep for delivered")
   func noRoom() {
     let cluster = TestCluster(2, seed: 8)

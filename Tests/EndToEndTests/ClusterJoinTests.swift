@@ -49,6 +49,31 @@ struct ClusterJoinTests {
     try first.stop()
   }
 
+  @Test("a joining node takes the time that its bound gives it, while writes go on")
+  func paced() throws {
+    let settings = ["CLUSTER_SECRET": NodeCluster.secret]
+    let first = try Node(settings)
+    let value = ByteText("\"" + String(repeating: "v", count: 1_000) + "\"")
+    let client = Client(first, as: "alice")
+    try client.storeAll("t", (0..<4_000).map { (key: "k\($0)", value: value) })
+    // Four megabytes at one a second, of which a quarter may come at once.
+    let second = try Node(
+      settings.merging(["DYNA_LIMIT_PULL_BYTES_SECOND": "1000000"]) { $1 },
+      arguments: ["127.0.0.1:\(first.port)"])
+    var written = 0
+    let taken = try seconds {
+      while !second.isReady, written < 5_000 {
+        try client.store("u", "k\(written)", "1")
+        written += 1
+      }
+    }
+    #expect(taken > 2.5 && written > 10, "\(taken) s, \(written) writes")
+    let cluster = try NodeCluster(of: [first, second])
+    try cluster.waitForAgreement()
+    #expect(try second.clusterFigure("pulled_entries") >= 4_000)
+    try cluster.stop()
+  }
+
   @Test("a node that finds no member lives, is not ready, and joins when there is one")
   func early() throws {
     let seed = try Node(["CLUSTER_SECRET": NodeCluster.secret])

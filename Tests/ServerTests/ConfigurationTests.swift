@@ -72,6 +72,7 @@ struct ConfigurationTests {
     ("DYNA_LIMIT_HEAD_SECONDS", "11", { "\($0.limits.headSeconds)" }),
     ("DYNA_LIMIT_BODY_SECONDS", "12", { "\($0.limits.bodySeconds)" }),
     ("DYNA_LIMIT_IDLE_SECONDS", "13", { "\($0.limits.idleSeconds)" }),
+    ("DYNA_LIMIT_PULL_BYTES_SECOND", "14", { "\($0.clusterSettings.pullBytesPerSecond)" }),
   ]
 
   @Test(
@@ -116,7 +117,8 @@ struct ConfigurationTests {
       ("SNAP_LIMIT", "99999999999999999999"), ("DYNA_SNAPSHOT_MINUTES", "0"),
       ("DYNA_LOOPS", "0"), ("DYNA_LOOPS", "257"), ("DYNA_DURABILITY", "fast"),
       ("DYNA_DURABILITY", "SYNC"), ("DYNA_READ", "all"), ("DYNA_LOG", "loud"),
-      ("DYNA_CLIENT_CERT", "required"), ("DYNA_CLIENT_CERT", "none"), ("DYNA_MODE", "gopher"), ("DYNA_REPLICAS", "0"),
+      ("DYNA_CLIENT_CERT", "required"), ("DYNA_CLIENT_CERT", "none"), ("DYNA_MODE", "gopher"),
+      ("DYNA_REPLICAS", "0"),
       ("DYNA_REPLICAS", "some"), ("DYNA_ADVERTISE", "a b"), ("DYNA_LIMIT_KEY_BYTES", "0"),
       ("DYNA_LIMIT_KEY_BYTES", "4096"), ("DYNA_LIMIT_NAME_BYTES", "1025"),
       ("DYNA_LIMIT_VALUE_BYTES", "1"), ("DYNA_LIMIT_VALUE_BYTES", "67108865"),
@@ -124,7 +126,8 @@ struct ConfigurationTests {
       ("DYNA_LIMIT_JSON_DEPTH", "1001"),
       ("DYNA_LIMIT_HEAD_BYTES", "8191"), ("DYNA_LIMIT_HEADER_FIELDS", "0"),
       ("DYNA_LIMIT_HEAD_SECONDS", "0"), ("DYNA_LIMIT_BODY_SECONDS", "3601"),
-      ("DYNA_LIMIT_IDLE_SECONDS", "86401"),
+      ("DYNA_LIMIT_IDLE_SECONDS", "86401"), ("DYNA_LIMIT_PULL_BYTES_SECOND", "-1"),
+      ("DYNA_LIMIT_PULL_BYTES_SECOND", "1000000000001"),
     ])
   func mistakes(name: String, value: String) {
     let message = mistake(environment: [name: value])

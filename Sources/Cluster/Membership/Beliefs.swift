@@ -168,10 +168,7 @@ extension Membership {
   /// What others claim about this node.
   private mutating func considerOwn(_ update: MemberUpdate) {
     if update.boot > own.boot { return stop(Self.replaced) }
-    if update.state == .removed {
-      return stop(
-        "this node was removed from the cluster; start with a new data directory to join it again")
-    }
+    if update.state == .removed { return stopAsRemoved() }
     guard update.boot == own.boot else { return }
     switch update.state {
     case .unheard, .removed: return

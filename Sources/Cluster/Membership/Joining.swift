@@ -102,13 +102,13 @@ extension Membership {
       case .addressTaken: "another member is alive at \(ownEndpoint)"
       case .addressUnreachable:
         "\(member) cannot reach this node at \(ownEndpoint); set DYNA_ADVERTISE"
-      case .removed:
-        "this node was removed from the cluster; start with a new data directory to join it again"
+      case .removed: Self.removedReason
       case .full: "the cluster has as many members as it can"
       case .olderBoot: Self.replaced
       case .none, .malformed, .notMember, .notNow: nil
       }
-    if message.reason == .removed || message.reason == .olderBoot, let text { stop(text) }
+    if message.reason == .removed { stopAsRemoved() }
+    if message.reason == .olderBoot { stop(Self.replaced) }
     guard let text, text != lastJoinRefusal else { return }
     lastJoinRefusal = text
     log(.warn, "not admitted to the cluster: \(text)")

@@ -34,6 +34,8 @@ public struct Membership: Sendable {
   public internal(set) var admittedBy: NodeID?
   /// Whether this directory has ever held all that the cluster had when the node joined it.
   public internal(set) var wasReady: Bool
+  /// Whether an operator took this node out of the cluster.
+  public internal(set) var wasRemoved = false
 
   // MARK: What is under way
 
@@ -95,6 +97,8 @@ public struct Membership: Sendable {
     if let savedMembers {
       if let saved = SavedMembers.decode(savedMembers.span), saved.cluster == cluster {
         wasReady = saved.wasReady
+        wasRemoved = saved.wasRemoved
+        if wasRemoved { stopReason = Self.removedReason }
         for entry in saved.entries where entry.node != own.node {
           var peer = Peer(
             id: entry.node, boot: entry.boot, incarnation: 0,

@@ -23,23 +23,31 @@ public struct SavedMembers: Equatable, Sendable {
   public var cluster: UInt64
   /// Whether this directory has ever held all that the cluster had when the node joined it.
   public var wasReady: Bool
+  /// Whether an operator took the directory's node out of the cluster.
+  public var wasRemoved: Bool
   /// All members but the own node, each once, by ascending number.
   public var entries: [Entry]
 
-  public init(cluster: UInt64, wasReady: Bool, entries: [Entry]) {
+  public init(cluster: UInt64, wasReady: Bool, wasRemoved: Bool = false, entries: [Entry]) {
     self.cluster = cluster
     self.wasReady = wasReady
+    self.wasRemoved = wasRemoved
     self.entries = entries
   }
 
   private static let magic = Array("DYNAMEM1".utf8)
   private static let entryBytesMin = 17
 
+  private enum Flag {
+    static let ready: UInt8 = 1
+    static let removed: UInt8 = 2
+  }
+
   public func encoded() -> [UInt8] {
     var buffer = ByteBuffer()
     buffer.append(Self.magic)
     buffer.appendUInt64(cluster)
-    buffer.appendUInt8(wasReady ? 1 : 0)
+    buffer.appendUInt8((wasReady ? Flag.ready : 0) | (wasRemoved ? Flag.removed : 0))
     buffer.appendUInt16(UInt16(truncatingIfNeeded: entries.count))
     for entry in entries {
       buffer.appendUInt64(entry.node.rawValue)
@@ -59,7 +67,8 @@ public struct SavedMembers: Equatable, Sendable {
     guard tail.readUInt32() == CRC32C.checksum(bytes.extracting(0..<end)) else { return nil }
     var reader = ByteReader(bytes.extracting(0..<end))
     guard reader.readArray(magic.count) == magic, let cluster = reader.readUInt64(),
-      let ready = reader.readUInt8(), ready <= 1, let count = reader.readUInt16(),
+      let flags = reader.readUInt8(), flags <= Flag.ready | Flag.removed,
+      let count = reader.readUInt16(),
       count <= MembershipLimits.members, Int(count) <= reader.remaining / entryBytesMin
     else { return nil }
     var entries: [Entry] = []
@@ -73,6 +82,8 @@ public struct SavedMembers: Equatable, Sendable {
         Entry(node: NodeID(node), boot: boot, isRemoved: removed == 1, endpoint: endpoint))
     }
     guard reader.remaining == 0 else { return nil }
-    return SavedMembers(cluster: cluster, wasReady: ready == 1, entries: entries)
+    return SavedMembers(
+      cluster: cluster, wasReady: flags & Flag.ready != 0, wasRemoved: flags & Flag.removed != 0,
+      entries: entries)
   }
 }

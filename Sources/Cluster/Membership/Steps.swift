@@ -42,7 +42,7 @@ extension Membership {
 
   var saved: SavedMembers {
     SavedMembers(
-      cluster: cluster, wasReady: wasReady,
+      cluster: cluster, wasReady: wasReady, wasRemoved: wasRemoved,
       entries: peers.map {
         SavedMembers.Entry(
           node: $0.id, boot: $0.boot, isRemoved: $0.state == .removed, endpoint: $0.endpoint)

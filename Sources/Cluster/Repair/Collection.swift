@@ -12,8 +12,10 @@ extension Replication {
   mutating func collectTombstones<R: Replica & ~Copyable>(replica: inout R) {
     // What they say now counts at the next look.
     defer { for index in peers.indices { peers[index].settled = peers[index].advert } }
-    guard !peers.isEmpty, let own = ownAdvert.durable, isReady else { return }
     collectionBlocker = nil
+    for index in peers.indices { peers[index].heldTombstones = 0 }
+    guard !peers.isEmpty, let own = ownAdvert.durable, isReady else { return }
+    defer { countHeld(replica: replica) }
     var before = own.hybridTime
     var others: [Advert] = []
     for peer in peers {
@@ -32,6 +34,32 @@ extension Replication {
       if isBehind && !mayBeBehind { continue }
       let count = replica.collectTombstones(ofShard: shard, before: before, seenBy: clocks)
       counters.collectedTombstones += UInt64(count)
+    }
+  }
+
+  /// Counts, for each member that is not heard, or of which nothing is known that counts, what is
+  /// kept because of it: who keeps most is who an operator should look at.
+  private mutating func countHeld<R: Replica & ~Copyable>(replica: borrowing R) {
+    for index in peers.indices {
+      let settled = peers[index].settled.flatMap { isOfSameMembers($0) ? $0 : nil }
+      if settled != nil, peers[index].isReachable { continue }
+      var count = 0
+      for shard in 0..<Shard.count where replica.tombstoneCount(ofShard: shard) > 0 {
+        if let settled {
+          count += replica.tombstoneCount(
+            ofShard: shard, notBefore: settled.hybridTime, orUnseenBy: settled.clocks[shard])
+        } else {
+          count += replica.tombstoneCount(ofShard: shard)
+        }
+      }
+      peers[index].heldTombstones = count
+    }
+    guard collectionBlocker == nil else { return }
+    // The first of those that keep most.
+    var most = 0
+    for peer in peers where peer.heldTombstones > most {
+      most = peer.heldTombstones
+      collectionBlocker = peer.id
     }
   }
 

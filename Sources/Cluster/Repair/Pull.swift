@@ -11,7 +11,8 @@ struct Pull: Sendable {
     var clockAtStart: ShardClock?
   }
 
-  var request: RequestID
+  /// Nil where the next page has not been asked for yet: the pace has no room.
+  var request: RequestID?
   let peer: NodeID
   let boot: UInt32
   /// What is not yet here; the first one is under way.
@@ -29,13 +30,36 @@ extension Replication {
   ) {
     guard !peers.isEmpty else { return }
     chooseSource()
+    for number in pulls.indices where pulls[number].request == nil && hasPace(at: now) {
+      send(pull: number, replica: replica, effects: &effects)
+    }
     for index in peers.indices {
-      while pulls.count < settings.pullsMax, mayPull(from: index, at: now) {
+      while pulls.count < settings.pullsMax, mayPull(from: index, at: now), hasPace(at: now) {
         let parts = takeWanted(of: index, replica: replica)
         if parts.isEmpty { break }
-        begin(parts, from: index, isRepair: false, replica: replica, effects: &effects)
+        begin(parts, from: index, isRepair: false, now: now, replica: replica, effects: &effects)
       }
     }
+  }
+
+  // MARK: Pace
+
+  /// Bytes that are on their way, should every page be a full one.
+  private var pulledBytesAwaited: Int {
+    settings.pullBytesMax * pulls.count { $0.request != nil }
+  }
+
+  private func hasPace(at now: Instant) -> Bool {
+    pace.mayGo(reserving: pulledBytesAwaited, at: now)
+  }
+
+  /// When there is room for what waits for nothing else; nil where nothing does.
+  var paceOpensAt: Instant? {
+    let mayBegin =
+      pulls.count < settings.pullsMax
+      && peers.indices.contains { mayPull(from: $0, at: advancedAt) }
+    guard mayBegin || pulls.contains(where: { $0.request == nil }) else { return nil }
+    return pace.opensAt(reserving: pulledBytesAwaited, at: advancedAt)
   }
 
   private func mayPull(from index: Int, at now: Instant) -> Bool {
@@ -70,20 +94,24 @@ extension Replication {
   }
 
   mutating func begin<R: Replica & ~Copyable>(
-    _ parts: [Pull.Part], from index: Int, isRepair: Bool, replica: borrowing R,
+    _ parts: [Pull.Part], from index: Int, isRepair: Bool, now: Instant, replica: borrowing R,
     effects: inout [Effect]
   ) {
     for part in parts { shardsInPull.insert(part.shard) }
-    var pull = Pull(
-      request: RequestID(0), peer: peers[index].id, boot: peers[index].boot, parts: parts,
-      isRepair: isRepair)
-    send(&pull, to: index, replica: replica, effects: &effects)
-    pulls.append(pull)
+    pulls.append(
+      Pull(
+        request: nil, peer: peers[index].id, boot: peers[index].boot, parts: parts,
+        isRepair: isRepair))
+    guard hasPace(at: now) else { return }
+    send(pull: pulls.count - 1, replica: replica, effects: &effects)
   }
 
+  /// Asks for the next page of a pull.
   private mutating func send<R: Replica & ~Copyable>(
-    _ pull: inout Pull, to index: Int, replica: borrowing R, effects: inout [Effect]
+    pull number: Int, replica: borrowing R, effects: inout [Effect]
   ) {
+    let pull = pulls[number]
+    guard let index = index(of: pull.peer) else { return }
     var message = Message.request(.pull, capacity: 256)
     message.appendVarint(UInt64(pull.parts.count))
     for part in pull.parts {
@@ -92,7 +120,7 @@ extension Replication {
       let clock = pull.isRepair ? ShardClock() : replica.clock(ofShard: part.shard)
       clock.encode(into: &message)
     }
-    pull.request = request(
+    pulls[number].request = request(
       to: index, .data, message, timeout: settings.pullTimeoutMilliseconds, effects: &effects)
   }
 
@@ -100,6 +128,8 @@ extension Replication {
   mutating func receivePulled<R: Replica & ~Copyable>(
     _ bytes: [UInt8], pull number: Int, now: Instant, replica: inout R, effects: inout [Effect]
   ) {
+    pulls[number].request = nil
+    pace.spend(bytes.count, at: now)
     var reader = ByteReader(bytes.span)
     guard let index = index(of: pulls[number].peer), Message.isDone(.pull, reading: &reader),
       let hybridTime = reader.readUInt64(), takeTime(hybridTime, replica: &replica),
@@ -113,10 +143,8 @@ extension Replication {
     peers[index].pullRetry.succeeded()
     if pulls[number].parts.isEmpty {
       pulls.remove(at: number)
-    } else {
-      var pull = pulls[number]
-      send(&pull, to: index, replica: replica, effects: &effects)
-      pulls[number] = pull
+    } else if hasPace(at: now) {
+      send(pull: number, replica: replica, effects: &effects)
     }
   }
 

@@ -74,7 +74,9 @@ extension Replication {
       asked.append((shard, own.digests[shard]))
     }
     var shard = 0
-    while asked.count < settings.verifyShardsMax, let suspect = verification.suspects.first(from: shard) {
+    while asked.count < settings.verifyShardsMax,
+      let suspect = verification.suspects.first(from: shard)
+    {
       consider(suspect)
       shard = suspect + 1
     }
@@ -122,7 +124,7 @@ extension Replication {
         .error,
         "shards differ from node \(peers[index].id.rawValue) although both have seen the same: \(shards); records are exchanged"
       ))
-    begin(differing, from: index, isRepair: true, replica: replica, effects: &effects)
+    begin(differing, from: index, isRepair: true, now: now, replica: replica, effects: &effects)
   }
 
   mutating func receiveVerify<R: Replica & ~Copyable>(

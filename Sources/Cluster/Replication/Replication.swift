@@ -22,6 +22,7 @@ struct Replication: Sendable {
   var waiting: [WaitingAnswer] = []
   var ownAdvert = OwnAdvert()
   var pulls: [Pull] = []
+  var pace: Pace
   /// Shards of the pulls in flight.
   var shardsInPull = ShardSet()
   var filling: Filling?
@@ -33,7 +34,7 @@ struct Replication: Sendable {
   /// When the own advert is to be taken anew.
   var advertAt: Instant
   /// When `advance` last did all that was due.
-  private var advancedAt: Instant
+  private(set) var advancedAt: Instant
   private var collectAt: Instant
 
   /// - Parameter isReady: whether the node has once had everything that the cluster had.
@@ -41,6 +42,7 @@ struct Replication: Sendable {
     self.own = own
     self.settings = settings
     filling = isReady ? nil : Filling()
+    pace = Pace(bytesPerSecond: settings.pullBytesPerSecond)
     advertAt = now
     advancedAt = now
     collectAt = now.advanced(byMilliseconds: settings.collectMilliseconds)
@@ -212,6 +214,7 @@ struct Replication: Sendable {
   var nextDeadline: Instant {
     var next = min(collectAt, verification.at)
     if !peers.isEmpty { next = min(next, advertAt) }
+    if let at = paceOpensAt { next = min(next, at) }
     for peer in peers where peer.isReachable {
       if let at = peer.exchange.nextAt { next = min(next, at) }
       // A time that has passed does not hinder any more: something else does, and will say so.

@@ -31,6 +31,8 @@ struct ReplicationPeer: Sendable {
   /// Own writes, and those it could have from here, that it has not seen: as of the last exchange.
   var lag: UInt64 = 0
   var sentBytes: UInt64 = 0
+  /// Tombstones that are kept because of it, as of the last look.
+  var heldTombstones = 0
 
   init(_ neighbour: Neighbour, outbox: Outbox) {
     id = neighbour.id

@@ -12,6 +12,8 @@ enum ClusterMessage: Sendable {
   case request(InternalRequest)
   /// Entries of the log that are durable now.
   case committed(CommittedBatch)
+  /// An operator wants a member out; its connection waits.
+  case remove(MemberRemoval)
   /// The node begins to stop.
   case leave
   /// The loop ends.
@@ -115,6 +117,14 @@ final class ClusterGate: Sendable {
     }
     committedBytes.add(batch.entries.count, ordering: .relaxed)
     mailbox.post(.committed(batch))
+  }
+
+  /// Hands over an operator's wish; false where too much waits.
+  func submit(_ removal: MemberRemoval) -> Bool {
+    guard waiting.load(ordering: .relaxed) < Limits.internalRequestsMax else { return false }
+    waiting.add(1, ordering: .relaxed)
+    mailbox.post(.remove(removal))
+    return true
   }
 
   /// The node stops: clients should go elsewhere.

@@ -15,6 +15,7 @@ struct ClusterStart: ~Copyable, Sendable {
   let disk: FileDisk
   let logger: Logger
   let identity: LinkIdentity
+  let settings: ClusterSettings
   let seeds: [Endpoint]
   let savedMembers: [UInt8]?
   let socket: DatagramSocket
@@ -83,7 +84,7 @@ struct ClusterLoop: ~Copyable {
     resolver = start.resolver
     node = Cluster.Node(
       own: start.identity.own, endpoint: start.gate.endpoint, cluster: start.identity.cluster,
-      settings: ClusterSettings(), savedMembers: start.savedMembers, seeds: start.seeds, now: now)
+      settings: start.settings, savedMembers: start.savedMembers, seeds: start.seeds, now: now)
     replica = DatabaseReplica(database: start.database)
     random = SeededRandom(seed: SecureRandom.uint64())
     links = PeerLinks(identity: start.identity, resolver: start.resolver, logger: start.logger)
@@ -178,6 +179,7 @@ struct ClusterLoop: ~Copyable {
       switch message {
       case .request(let request): answer(request)
       case .committed(let batch): report(batch)
+      case .remove(let removal): remove(removal)
       case .leave: step(.leave)
       case .close: hasClosed = true
       }

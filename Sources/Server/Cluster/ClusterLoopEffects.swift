@@ -42,7 +42,7 @@ extension ClusterLoop {
     case .log(let severity, let text): note(severity, text)
     case .stop(let reason):
       logger.error("the node stops", LogField("reason", reason))
-      stop.request(.cannotStart)
+      stop.request(node.wasRemoved ? .removed : .cannotStart)
     }
   }
 
@@ -84,6 +84,19 @@ extension ClusterLoop {
         _ = pause.wait(milliseconds: 200)
       }
     }
+  }
+
+  // MARK: Requests of operators
+
+  /// Takes a member out, where that can be. What is answered is durable by then.
+  mutating func remove(_ removal: MemberRemoval) {
+    let outcome = node.removeMember(
+      removal.name, evenReachable: removal.isForced, now: now, random: &random, effects: &effects)
+    carryOut()
+    gate.answered()
+    gates[removal.loop].mailbox.post(
+      .removalDone(
+        MemberRemovalAnswer(token: removal.token, style: removal.style, outcome: outcome)))
   }
 
   // MARK: Requests of peers

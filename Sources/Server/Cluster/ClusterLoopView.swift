@@ -29,6 +29,7 @@ extension ClusterLoop {
       shown.figures = figures(of: member)
       view.members.append(shown)
     }
+    view.removed = status.removed.map { ($0.id.rawValue, Array($0.endpoint.text.utf8)) }
     view.counters = counters(of: status)
     if let blocker = status.collectionBlocker {
       view.tombstonesBlockedBy = view.members.first { $0.id == blocker.rawValue }?.address
@@ -44,6 +45,7 @@ extension ClusterLoop {
       ("wanted_shards", Int64(member.wantedShards)),
       ("queue_bytes", Int64(member.queueBytes)),
       ("sent_bytes", Int64(clamping: member.sentBytes)),
+      ("tombstones_blocked", Int64(member.heldTombstones)),
     ]
     if let offset = member.clockOffsetMilliseconds {
       figures.append(("clock_offset_ms", offset))

@@ -26,6 +26,8 @@ struct ClusterView: Sendable {
   }
 
   var members: [Member] = []
+  /// Those that an operator took out.
+  var removed: [(id: UInt64, address: [UInt8])] = []
   var isReady = false
   /// The address of the member for which tombstones wait.
   var tombstonesBlockedBy: [UInt8]?
@@ -35,8 +37,12 @@ struct ClusterView: Sendable {
   init() {}
 
   /// A node that has no cluster loop.
-  init(alone address: [UInt8]) {
-    members = [Member(address: address, isOwn: true)]
+  init(alone description: NodeDescription) {
+    members = [
+      Member(
+        id: UInt64(description.nodeID, radix: 16) ?? 0, boot: description.boot,
+        address: description.address, isOwn: true)
+    ]
     isReady = true
   }
 }
@@ -44,7 +50,7 @@ struct ClusterView: Sendable {
 extension DataLoop {
   /// The members of `/stats`' `cluster` behind `boot`.
   func appendCluster(to body: inout ByteBuffer) {
-    let view = node.cluster?.view ?? ClusterView(alone: node.description.address)
+    let view = node.cluster?.view ?? ClusterView(alone: node.description)
     body.append(",\"members\":")
     body.append(decimal: UInt64(view.members.count))
     body.append(",\"ready\":")
@@ -77,7 +83,8 @@ extension DataLoop {
     body.append("}")
   }
 
-  private var tombstoneCount: Int {
+  /// Tombstones that this node still keeps.
+  var tombstoneCount: Int {
     var count = 0
     for shard in 0..<database.shards.count {
       count += database.shards.withLock(shard) { $0.shard.tombstoneCount }
@@ -85,7 +92,7 @@ extension DataLoop {
     return count
   }
 
-  private static func append(
+  static func append(
     _ figures: [(name: StaticString, value: Int64)], to body: inout ByteBuffer
   ) {
     for figure in figures {

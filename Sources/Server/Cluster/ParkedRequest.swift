@@ -26,7 +26,12 @@ extension DataLoop {
     guard parked.count < Limits.parkedRequestsMax else { return false }
     switch request.method {
     case .get, .head, .options, .other: return false
-    case .put, .patch, .delete: return true
+    case .put, .patch: return true
+    case .delete:
+      // Who belongs to the cluster is not among what is on its way.
+      let path = head.extracting(request.path.range)
+      let members: StaticString = "/admin/members/"
+      return path.count < 15 || !path.extracting(0..<15).equals(members)
     case .post:
       let path = head.extracting(request.path.range)
       return path.count > 6 && path.extracting(0..<6).equals("/auth/")

@@ -10,6 +10,8 @@ import Store
 
 extension DataLoop {
   mutating func admin(_ call: borrowing Call, _ path: borrowing Path) {
+    // For who has the cluster's secret, too: it is on where the rest is off.
+    if path.count <= 3, path[1].equals("members") { return members(call, path) }
     guard node.configuration.adminPassword != nil else {
       return fail(
         call.slot, call.style, 404, "the admin API is off: set ADMIN_PASSWORD to switch it on")

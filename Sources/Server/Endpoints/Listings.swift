@@ -1,7 +1,6 @@
 // /{table}/store, /{table}/keys and /store
 
 import Bytes
-import Crypto
 import HTTP
 import JSON
 import Store
@@ -61,13 +60,7 @@ extension DataLoop {
 
   /// Everything but the users, for who knows the cluster's secret.
   mutating func wholeStore(_ call: borrowing Call) {
-    readsSecret = true
-    let key = call.field(call.request.apiKey)
-    var isKnown = false
-    for secret in node.configuration.clusterSecrets {
-      isKnown = ConstantTime.equal(secret.span, key) || isKnown
-    }
-    guard isKnown else {
+    guard knowsClusterSecret(call) else {
       return fail(
         call.slot, call.style, 401, "this route needs x-api-key with the cluster's secret")
     }

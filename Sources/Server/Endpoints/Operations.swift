@@ -44,7 +44,7 @@ extension DataLoop {
     let milliseconds = SystemClock.wallMilliseconds()
     body.append("{\"nodes\":{")
     var active: UInt64 = 0
-    let view = node.cluster?.view ?? ClusterView(alone: node.description.address)
+    let view = node.cluster?.view ?? ClusterView(alone: node.description)
     for (index, member) in view.members.enumerated() {
       if index > 0 { body.append(",") }
       JSONWriter.appendString(member.address.span, to: &body)

@@ -140,6 +140,18 @@ extension SimulatedReplica: Replica {
     isKept(shard) ? shards[shard].shard.tombstoneCount : 0
   }
 
+  func tombstoneCount(
+    ofShard shard: Int, notBefore hybridTime: UInt64, orUnseenBy clock: ShardClock
+  ) -> Int {
+    guard isKept(shard) else { return 0 }
+    var count = 0
+    shards[shard].shard.forEachRecord { record in
+      guard record.isTombstone else { return }
+      if record.hybridTime >= hybridTime || !clock.contains(stamp(of: record).dot) { count += 1 }
+    }
+    return count
+  }
+
   /// What a node does that is alone, and the mutant that looks at nothing but a tombstone's age.
   func collectByAge() {
     let old = HybridClock.time(ofMilliseconds: wallMilliseconds - 4000)

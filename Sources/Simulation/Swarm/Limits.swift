@@ -33,6 +33,8 @@ extension Profile {
       settings.collectMilliseconds = UInt64(random.int(300...3000))
     }
     settings.pushTimeoutMilliseconds = UInt64(random.int(500...5000))
+    // The last draw, so that the others mean what they did before it was made.
+    settings.pullBytesPerSecond = [0, 5_000, 20_000, 100_000][random.index(below: 4)]
     return settings
   }
 }

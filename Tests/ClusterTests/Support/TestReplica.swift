@@ -216,6 +216,14 @@ struct TestReplica: Replica, ~Copyable {
     (shards[shard] ?? [:]).values.count { $0.isDead }
   }
 
+  func tombstoneCount(
+    ofShard shard: Int, notBefore hybridTime: UInt64, orUnseenBy clock: ShardClock
+  ) -> Int {
+    (shards[shard] ?? [:]).values.count {
+      $0.isDead && ($0.stamp.hybridTime >= hybridTime || !clock.contains($0.stamp.dot))
+    }
+  }
+
   mutating func collectTombstones(
     ofShard shard: Int, before hybridTime: UInt64, seenBy clocks: [ShardClock]
   ) -> Int {
