@@ -18,14 +18,18 @@ extension Replication {
     defer { countHeld(replica: replica) }
     var before = own.hybridTime
     var others: [Advert] = []
-    for peer in peers {
-      guard let settled = peer.settled, isOfSameMembers(settled) else {
-        collectionBlocker = collectionBlocker ?? peer.id
+    var unknown: [Int] = []
+    for index in peers.indices {
+      guard let settled = peers[index].settled, isOfSameMembers(settled) else {
+        unknown.append(index)
         continue
       }
       before = min(before, settled.hybridTime)
       others.append(settled)
     }
+    // Of one that answers more is known at the next look: the other one is to be named.
+    let blocker = unknown.first { !peers[$0].isReachable } ?? unknown.first
+    collectionBlocker = blocker.map { peers[$0].id }
     guard collectionBlocker == nil, isOfSameMembers(own) else { return }
     if settings.mutant == .collectWhenSeen || settings.mutant == .collectByTime { before = .max }
     for shard in 0..<Shard.count where replica.tombstoneCount(ofShard: shard) > 0 {

@@ -161,6 +161,11 @@ final class ChildProcess: @unchecked Sendable {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawn_file_actions_adddup2(&actions, error, 2)
+    // Nothing else is the child's. Who holds the end of somebody's pipe keeps its reader waiting, for as
+    // long as a node lives.
+    guard posix_spawn_file_actions_addclosefrom_np(&actions, 3) == 0 else {
+      throw Trouble("descriptors cannot be kept from a child")
+    }
 
     // The child starts with default signals, whatever the test runner ignores or blocks.
     var attributes = posix_spawnattr_t()
@@ -191,3 +196,8 @@ final class ChildProcess: @unchecked Sendable {
     return child
   }
 }
+
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+private func posix_spawn_file_actions_addclosefrom_np(
+  _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ from: Int32
+) -> Int32
