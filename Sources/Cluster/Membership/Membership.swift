@@ -113,7 +113,8 @@ public struct Membership: Sendable {
           """
       }
     }
-    isJoining = !self.seeds.isEmpty && memberCount == 1
+    // Who has had members is one, also where all others were removed.
+    isJoining = !self.seeds.isEmpty && peers.isEmpty
     if !self.seeds.isEmpty { seedAt = now }
   }
 

@@ -162,6 +162,23 @@ struct RemovalTests {
     #expect(only.encoded()[16] == 2)
     #expect(SavedMembers.decode(only.encoded().span) == only)
   }
+
+  @Test(
+    "a node whose members were all removed is a member after a restart, whatever seeds it is given")
+  func lastOne() throws {
+    let saved = SavedMembers(
+      cluster: 77, wasReady: true,
+      entries: [
+        SavedMembers.Entry(
+          node: NodeID(9), boot: 1, isRemoved: true, endpoint: MembershipWorld.endpoint(1))
+      ])
+    let membership = Membership(
+      own: Incarnated(node: NodeID(5), boot: 2), endpoint: MembershipWorld.endpoint(0), cluster: 77,
+      settings: MembershipSettings(), savedMembers: saved.encoded(),
+      seeds: [MembershipWorld.endpoint(1)], now: Instant(nanoseconds: 0))
+    #expect(!membership.isJoining)
+    #expect(membership.memberCount == 1)
+  }
 }
 
 /// One node, to which a test plays the others.
