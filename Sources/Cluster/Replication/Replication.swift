@@ -191,6 +191,9 @@ struct Replication: Sendable {
     answerWaiting(through: replica.committed, effects: &effects)
     if peers.isEmpty {
       outbox.drop(before: outbox.end)
+      // Tombstones go by age meanwhile. Whoever joins next is filled by an advert from after that.
+      ownAdvert = OwnAdvert()
+      advertAt = now
     } else if advertAt <= now {
       ownAdvert.take(
         memberDigest: memberDigest, now: now, replica: &replica, settings: settings)
