@@ -51,7 +51,9 @@ struct SimulatedContent: Sendable {
 
   /// Writes what is dirty, and only that: what an earlier, failed sync forgot stays lost.
   mutating func sync() {
-    durable = survivorOfEverything()
+    let length = lengths.last ?? durable.count
+    for version in written { Self.place(version.bytes, page: version.page, in: &durable) }
+    Self.setLength(length, of: &durable)
     forget()
   }
 
