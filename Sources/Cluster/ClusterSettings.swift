@@ -103,4 +103,71 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case neverSync
   /// The host's: a replay applies what the checkpoint has seen.
   case replaySeen
+
+  // Membership.
+
+  /// Members that are down are not dialled.
+  case neverRedial
+  /// Who is called down in a full exchange is down.
+  case trustHearsay
+  /// A node that is accused says nothing.
+  case neverRefute
+  /// A refutation does not exceed the accusation.
+  case refuteInPlace
+  /// A suspicion follows without a ping over the control channel.
+  case suspectWithoutControlPing
+  /// Who is suspected is down at once.
+  case endSuspicionAtOnce
+  /// The saved members are not read.
+  case forgetMembers
+  /// A node whose join fails is a cluster of its own.
+  case formOwnCluster
+  /// A node that stops says nothing.
+  case leaveSilently
+  /// A node that is accused takes that for another process with its number, and stops.
+  case stopWhenAccused
+  /// An older boot is listened to although a greater one was seen.
+  case serveOlderBoots
+  /// A removed member is served.
+  case serveRemoved
+  /// Removed members are not saved.
+  case forgetRemoved
+  /// A node that was removed goes on.
+  case stayWhenRemoved
+
+  // Replication.
+
+  /// Tombstones go although a member that is down is not asked.
+  case collectIgnoringDown
+  /// Tombstones stay.
+  case neverCollect
+  /// Own writes are kept for slow peers, however many.
+  case unboundedQueue
+  /// A node that is not filled itself fills others.
+  case fillFromUnready
+  /// What has passed is a deadline still.
+  case deadlineInPast
+  /// What is here is pulled all the same.
+  case pullForEver
+  /// Shards are compared by content although one side has seen more.
+  case verifyAcrossClocks
+
+  // The host's.
+
+  /// What has been seen before is called superseded.
+  case supersedeSeen
+  /// A peer's record is taken, and not counted as seen.
+  case countNothingAtApply
+  /// A peer's record gets a version of its own.
+  case countVersionAtApply
+  /// Clients are answered before their write is durable.
+  case answerBeforeDurable
+  /// Subscribers hear of own writes only.
+  case publishOwnOnly
+  /// The checkpoint has blocks without their clocks.
+  case checkpointWithoutClocks
+  /// The log goes before the checkpoint is whole.
+  case recycleEarly
+  /// Writes are admitted whether or not the log has room.
+  case admitAnything
 }

@@ -19,8 +19,10 @@ public struct Node: ~Copyable {
     own: Incarnated, endpoint: Endpoint, cluster: UInt64, settings: ClusterSettings,
     savedMembers: [UInt8]?, seeds: [Endpoint], now: Instant
   ) {
+    var memberSettings = settings.membership
+    memberSettings.mutant = settings.mutant
     membership = Membership(
-      own: own, endpoint: endpoint, cluster: cluster, settings: settings.membership,
+      own: own, endpoint: endpoint, cluster: cluster, settings: memberSettings,
       savedMembers: savedMembers, seeds: seeds, now: now)
     replication = Replication(
       own: own, settings: settings, isReady: membership.wasReady, now: now)
@@ -181,6 +183,23 @@ public struct Node: ~Copyable {
   public var isJoining: Bool { membership.isJoining }
 
   public var isReady: Bool { replication.isReady }
+
+  /// What this node believes of another one; nil where that is no member and never was.
+  public func state(of member: NodeID) -> MemberState? { membership.state(of: member) }
+
+  /// The same, with its address.
+  public func member(_ id: NodeID) -> Member? { membership.member(id) }
+
+  /// Members that sessions go on with.
+  public var reachableMembers: [NodeID] { membership.members.filter(\.isReachable).map(\.id) }
+
+  /// Bytes of own writes that are kept for peers, for all of them together.
+  public var queueBytes: Int { replication.outbox.byteCount }
+
+  /// What happened since the start.
+  public var counters: (replication: ReplicationCounters, membership: MembershipCounters) {
+    (replication.counters, membership.counters)
+  }
 
   /// What this node believes that a member has seen durably in a shard, and the time that every later
   /// write of that member exceeds. Nil while it knows nothing of it.

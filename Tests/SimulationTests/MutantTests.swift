@@ -12,6 +12,12 @@ struct MutantTests {
     }
   }
 
+  @Test("every invariant is the one that notices some mutant")
+  func everyInvariant() {
+    let noticing = MutantTrial.all.compactMap { $0.invariants.first }
+    for invariant in Invariant.allCases { #expect(noticing.contains(invariant), "\(invariant)") }
+  }
+
   @Test(
     "every mutant is noticed within its seeds",
     .enabled(if: Program.path != nil, "DYNASIM_BINARY names a built dynasim"),

@@ -36,6 +36,15 @@ enum Seeds {
       seed: 930_000_509,
       reason: "a node that had just been filled gave away the clocks of before"),
     Entry(
+      seed: 710_000_315,
+      reason: "a node that had been alone filled another one by an advert from before that"),
+    Entry(
+      seed: 711_000_117,
+      reason: "a node whose members were all removed waited to be let in after its restart"),
+    Entry(
+      seed: 714_000_039,
+      reason: "the same, with a third node that could not join through it"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

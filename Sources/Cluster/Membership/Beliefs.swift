@@ -32,6 +32,7 @@ extension Membership {
   ) -> MemberState {
     guard update.state == .down || update.state == .unheard else { return update.state }
     if !current.isReachable { return current }
+    if settings.mutant == .trustHearsay { return update.state == .down ? .down : .suspect }
     return update.state == .down && teller == .packet ? .down : .suspect
   }
 
@@ -136,7 +137,9 @@ extension Membership {
     case .down:
       peers[index].downSince = now
       peers[index].dialAttempts = 0
-      peers[index].dialAt = now.advanced(byMilliseconds: settings.redialFirstMilliseconds)
+      peers[index].dialAt =
+        settings.mutant == .neverRedial
+        ? nil : now.advanced(byMilliseconds: settings.redialFirstMilliseconds)
       changes.append(.down(node))
       log(.warn, "\(name(peers[index])) is down")
     case .removed:
@@ -158,7 +161,8 @@ extension Membership {
 
   mutating func endSuspicions() {
     for index in peers.indices {
-      guard let suspicion = peers[index].suspicion, suspicion.deadline <= now else { continue }
+      guard let suspicion = peers[index].suspicion else { continue }
+      guard suspicion.deadline <= now || settings.mutant == .endSuspicionAtOnce else { continue }
       become(.down, index)
     }
   }
@@ -180,7 +184,8 @@ extension Membership {
         stop(Self.replaced)
       }
     case .suspect, .down:
-      guard update.incarnation >= ownIncarnation else { return }
+      if settings.mutant == .stopWhenAccused { return stop(Self.replaced) }
+      guard update.incarnation >= ownIncarnation, settings.mutant != .neverRefute else { return }
       health.worsen()
       counters.refutations += 1
       raiseIncarnation(above: update.incarnation)
@@ -193,7 +198,8 @@ extension Membership {
     """
 
   mutating func raiseIncarnation(above accused: UInt64) {
-    ownIncarnation = max(ownIncarnation, accused) + 1
+    ownIncarnation = max(ownIncarnation, accused)
+    if settings.mutant != .refuteInPlace { ownIncarnation += 1 }
     ownTransmissions = transmissionsWanted
     statusChanged = true
     wakeGossip()

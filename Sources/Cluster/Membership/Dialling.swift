@@ -22,14 +22,14 @@ extension Membership {
       guard let due = peers[index].dialAt, due <= now, !peers[index].isDialled, mayDial else {
         continue
       }
-      let isLost = !peers[index].state.isReachable
+      let isLost = !peers[index].state.isReachable && settings.mutant != .neverRedial
       peers[index].dialAt = isLost ? nextDial(of: index, &random) : nil
       dial(index)
     }
   }
 
   var mayDial: Bool {
-    !isLeaving && peers.count { $0.isDialled } < MembershipLimits.redials
+    !isLeaving && peers.indices.count { peers[$0].isDialled } < MembershipLimits.redials
   }
 
   private mutating func nextDial(of index: Int, _ random: inout SeededRandom) -> Instant {
@@ -60,9 +60,11 @@ extension Membership {
   /// Seeds serve to find the cluster: for a node that joins, and for one none of whose members answers
   /// at the address it had.
   var wantsSeeds: Bool {
-    !seeds.isEmpty && !isLeaving && (isJoining || !peers.contains { $0.state.isReachable })
+    !seeds.isEmpty && !isLeaving && (isJoining || !hasReachablePeer)
       && !outstanding.contains { $0.purpose == .seed }
   }
+
+  var hasReachablePeer: Bool { peers.indices.contains { peers[$0].state.isReachable } }
 
   mutating func driveSeeds(_ random: inout SeededRandom) {
     guard wantsSeeds, let due = seedAt, due <= now else { return }
@@ -84,7 +86,7 @@ extension Membership {
   // MARK: Leaving
 
   mutating func announceLeaving() {
-    guard ownState != .leaving else { return }
+    guard ownState != .leaving, settings.mutant != .leaveSilently else { return }
     ownState = .leaving
     raiseIncarnation(above: ownIncarnation)
     probe = nil

@@ -77,6 +77,7 @@ extension Membership {
   // MARK: The node that asks
 
   mutating func settleSeed(_ message: MembershipMessage?, from sender: Incarnated?) {
+    if message == nil, settings.mutant == .formOwnCluster { isJoining = false }
     guard isJoining, let message, let sender, sender.node != own.node else { return }
     guard message.kind == .joined else { return explain(message) }
     isJoining = false

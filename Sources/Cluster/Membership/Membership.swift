@@ -94,7 +94,7 @@ public struct Membership: Sendable {
     self.seeds = seeds.filter { $0 != endpoint }
     isJoining = false
     wasReady = false
-    if let savedMembers {
+    if let savedMembers, settings.mutant != .forgetMembers {
       if let saved = SavedMembers.decode(savedMembers.span), saved.cluster == cluster {
         wasReady = saved.wasReady
         wasRemoved = saved.wasRemoved
@@ -238,9 +238,10 @@ public struct Membership: Sendable {
     if wantsSeeds { consider(seedAt) }
     let mayDial = mayDial
     for relay in relays where !relay.isAnswered { consider(relay.nackAt) }
-    for peer in peers {
-      consider(peer.suspicion?.deadline)
-      if mayDial, !peer.isDialled { consider(peer.dialAt) }
+    // By place: a copy of a peer counts references.
+    for index in peers.indices {
+      if peers[index].suspicion != nil { consider(peers[index].suspicion?.deadline) }
+      if mayDial, !peers[index].isDialled { consider(peers[index].dialAt) }
     }
     return next
   }
@@ -253,8 +254,10 @@ public struct Membership: Sendable {
   /// A member, or one that was removed.
   public func member(_ id: NodeID) -> Member? { index(of: id).map { Member(peers[$0]) } }
 
+  public func state(of node: NodeID) -> MemberState? { index(of: node).map { peers[$0].state } }
+
   /// How many members there are, the own node included.
-  public var memberCount: Int { 1 + peers.count { $0.state != .removed } }
+  public var memberCount: Int { 1 + peers.indices.count { peers[$0].state != .removed } }
 
   /// The same on two nodes just when both know the same members.
   public var memberDigest: UInt64 {

@@ -39,6 +39,9 @@ public struct MembershipSettings: Sendable {
   /// At most one unasked word a second to a member that does not know that it is held to be down.
   public var tellIntervalMilliseconds: UInt64 = 1_000
 
+  /// That of `ClusterSettings`.
+  var mutant = Mutant.none
+
   public init() {}
 }
 

@@ -41,7 +41,16 @@ extension Membership {
 
   /// Whether this process of a node is not to be listened to.
   func isFenced(_ sender: Incarnated, _ index: Int) -> Bool {
-    peers[index].state == .removed || sender.boot < peers[index].boot
+    isShutOut(index) || isOutdated(sender, index)
+  }
+
+  func isOutdated(_ sender: Incarnated, _ index: Int) -> Bool {
+    sender.boot < peers[index].boot && settings.mutant != .serveOlderBoots
+  }
+
+  /// Whether a member was removed: it is told so, and nothing else.
+  func isShutOut(_ index: Int) -> Bool {
+    peers[index].state == .removed && settings.mutant != .serveRemoved
   }
 
   /// Another process with this node's own number.

@@ -40,7 +40,7 @@ extension Membership {
       if !probe.isWidened { return probe.askOthersAt }
       return probe.controlRequest == nil ? probe.endsAt : nil
     }
-    return isLeaving || !peers.contains { $0.state.isReachable } ? nil : probeAt
+    return isLeaving || !hasReachablePeer ? nil : probeAt
   }
 
   mutating func driveProbe(_ random: inout SeededRandom) {
@@ -98,6 +98,7 @@ extension Membership {
         .pingRequest, sequence: probe.sequence, target: probe.target,
         to: peers[helper].endpoint, about: helper)
     }
+    if settings.mutant == .suspectWithoutControlPing { return }
     probe.controlRequest = ask(
       .ping, peers[index].endpoint, expected: probe.target,
       updates: [ownUpdate, peers[index].update],

@@ -54,6 +54,7 @@ extension Membership {
 
   /// This node was removed: the list keeps it, so that it stays out also where nobody tells it.
   mutating func stopAsRemoved() {
+    if settings.mutant == .stayWhenRemoved { return }
     if !wasRemoved {
       wasRemoved = true
       mustSave = true

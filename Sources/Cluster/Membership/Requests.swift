@@ -154,10 +154,10 @@ extension Membership {
     }
     if sender.node == own.node { return refused(.olderBoot, [ownUpdate]) }
     guard let index = index(of: sender.node) else { return refused(.notMember, [ownUpdate]) }
-    if peers[index].state == .removed {
+    if isShutOut(index) {
       return refused(.removed, [ownUpdate, peers[index].update])
     }
-    if sender.boot < peers[index].boot {
+    if isOutdated(sender, index) {
       return refused(.olderBoot, [ownUpdate, peers[index].update])
     }
     return nil

@@ -43,7 +43,7 @@ extension Membership {
   var saved: SavedMembers {
     SavedMembers(
       cluster: cluster, wasReady: wasReady, wasRemoved: wasRemoved,
-      entries: peers.map {
+      entries: peers.filter { $0.state != .removed || settings.mutant != .forgetRemoved }.map {
         SavedMembers.Entry(
           node: $0.id, boot: $0.boot, isRemoved: $0.state == .removed, endpoint: $0.endpoint)
       })

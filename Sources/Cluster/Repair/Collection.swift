@@ -15,11 +15,13 @@ extension Replication {
     collectionBlocker = nil
     for index in peers.indices { peers[index].heldTombstones = 0 }
     guard !peers.isEmpty, let own = ownAdvert.durable, isReady else { return }
+    if settings.mutant == .neverCollect { return }
     defer { countHeld(replica: replica) }
     var before = own.hybridTime
     var others: [Advert] = []
     var unknown: [Int] = []
     for index in peers.indices {
+      if settings.mutant == .collectIgnoringDown, !peers[index].isReachable { continue }
       guard let settled = peers[index].settled, isOfSameMembers(settled) else {
         unknown.append(index)
         continue

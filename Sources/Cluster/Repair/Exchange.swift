@@ -150,6 +150,11 @@ extension Replication {
   private mutating func learn<R: Replica & ~Copyable>(
     _ advert: Advert, of index: Int, own: Advert, now: Instant, replica: borrowing R
   ) {
+    if settings.mutant == .pullForEver {
+      for shard in 0..<Shard.count where own.digests[shard] != 0 {
+        peers[index].wanted.insert(shard)
+      }
+    }
     var lag: UInt64 = 0
     let isFresh = peers[index].isFresh
     let before = peers[index].advert

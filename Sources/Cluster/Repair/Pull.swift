@@ -63,13 +63,12 @@ extension Replication {
   }
 
   private func mayPull(from index: Int, at now: Instant) -> Bool {
-    let peer = peers[index]
-    guard peer.isReachable, !peer.wanted.isEmpty, peer.pullRetry.mayTry(at: now) else {
-      return false
-    }
+    guard peers[index].isReachable, !peers[index].wanted.isEmpty,
+      peers[index].pullRetry.mayTry(at: now)
+    else { return false }
     // While it is filled a node asks one member only, one that counts it as a member.
     guard let filling else { return true }
-    return filling.source == peer.id
+    return filling.source == peers[index].id
   }
 
   /// The next shards that are wanted, are not under way, and bring something still.
@@ -83,7 +82,7 @@ extension Replication {
       if shardsInPull.contains(shard) { continue }
       peers[index].wanted.remove(shard)
       // Another peer may have brought it meanwhile.
-      if filling == nil, let advert = peers[index].advert,
+      if filling == nil, settings.mutant != .pullForEver, let advert = peers[index].advert,
         replica.clock(ofShard: shard).covers(advert.clocks[shard])
       {
         continue
@@ -229,7 +228,7 @@ extension Replication {
       return refuse(id, .pull, effects: &effects)
     }
     // Who is not ready has not what its cluster had: nobody may become ready by it.
-    guard let own = ownAdvert.durable, isReady else {
+    guard let own = ownAdvert.durable, isReady || settings.mutant == .fillFromUnready else {
       return respond(id, .pull, .notNow, effects: &effects)
     }
     var sections = ByteBuffer(capacity: 4 << 10)

@@ -67,7 +67,8 @@ extension Replication {
     guard let advert = peer.advert else { return [] }
     var asked: [(shard: Int, clockDigest: UInt64)] = []
     func consider(_ shard: Int) {
-      guard own.digests[shard] == advert.digests[shard], own.digests[shard] != 0,
+      guard own.digests[shard] != 0,
+        own.digests[shard] == advert.digests[shard] || settings.mutant == .verifyAcrossClocks,
         !shardsInPull.contains(shard), replica.clock(ofShard: shard) == own.clocks[shard],
         !asked.contains(where: { $0.shard == shard })
       else { return }
@@ -104,7 +105,10 @@ extension Replication {
       else { return }
       // Only while nothing has come here either can the two be compared.
       let clock = replica.clock(ofShard: question.shard)
-      guard clock.digest(scratch: &scratch) == question.clockDigest else { continue }
+      guard
+        clock.digest(scratch: &scratch) == question.clockDigest
+          || settings.mutant == .verifyAcrossClocks
+      else { continue }
       counters.verifiedShards += 1
       if replica.contentDigest(ofShard: question.shard) == content {
         verification.suspects.remove(question.shard)
@@ -140,7 +144,9 @@ extension Replication {
     while let shard = reader.readUInt16(), let clockDigest = reader.readUInt64() {
       guard shard < Shard.count else { return refuse(id, .verify, effects: &effects) }
       let clock = replica.clock(ofShard: Int(shard))
-      guard clock.digest(scratch: &scratch) == clockDigest else { continue }
+      guard
+        clock.digest(scratch: &scratch) == clockDigest || settings.mutant == .verifyAcrossClocks
+      else { continue }
       answers.appendUInt16(shard)
       answers.appendUInt64(replica.contentDigest(ofShard: Int(shard)))
       answered += 1

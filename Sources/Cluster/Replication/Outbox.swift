@@ -39,13 +39,16 @@ struct Outbox: Sendable {
     end += UInt64(positions.count)
     bytes += entries.count
     lastPosition = last
-    while firstChunk < chunks.count - 1,
+    while settings.mutant != .unboundedQueue, firstChunk < chunks.count - 1,
       bytes > settings.queueBytesMax || end - start > UInt64(settings.queueEntriesMax)
     {
       dropFirstChunk()
     }
     removeDropped()
   }
+
+  /// What all entries take.
+  var byteCount: Int { bytes }
 
   /// Whether one commit alone is more than is to be kept.
   func isOver(_ settings: ClusterSettings) -> Bool {

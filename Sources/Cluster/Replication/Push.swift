@@ -129,8 +129,11 @@ extension Replication {
   /// has that can be reached.
   mutating func dropSent() {
     let isOver = outbox.isOver(settings)
-    let waiting = peers.lazy.filter { !isOver || $0.isReachable }
-    outbox.drop(before: waiting.map(\.push.unanswered).min() ?? outbox.end)
+    var first = outbox.end
+    for index in peers.indices where !isOver || peers[index].isReachable {
+      first = min(first, peers[index].push.unanswered)
+    }
+    outbox.drop(before: first)
   }
 
   // MARK: The receiver

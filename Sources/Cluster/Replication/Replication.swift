@@ -218,13 +218,17 @@ struct Replication: Sendable {
     var next = min(collectAt, verification.at)
     if !peers.isEmpty { next = min(next, advertAt) }
     if let at = paceOpensAt { next = min(next, at) }
-    for peer in peers where peer.isReachable {
-      if let at = peer.exchange.nextAt { next = min(next, at) }
-      // A time that has passed does not hinder any more: something else does, and will say so.
-      if let at = peer.push.retry.notBefore, at > advancedAt, peer.push.next < outbox.end {
+    // A time that has passed does not hinder any more: something else does, and will say so.
+    let passed = settings.mutant == .deadlineInPast ? Instant(nanoseconds: 0) : advancedAt
+    // By place: a copy of a peer counts references.
+    for index in peers.indices where peers[index].isReachable {
+      if let at = peers[index].exchange.nextAt { next = min(next, at) }
+      if let at = peers[index].push.retry.notBefore, at > passed,
+        peers[index].push.next < outbox.end
+      {
         next = min(next, at)
       }
-      if let at = peer.pullRetry.notBefore, at > advancedAt, !peer.wanted.isEmpty {
+      if let at = peers[index].pullRetry.notBefore, at > passed, !peers[index].wanted.isEmpty {
         next = min(next, at)
       }
     }

@@ -6,6 +6,7 @@ import Store
 
 extension World {
   func inspect() {
+    noteTrouble()
     for host in hosts {
       guard let process = host.process else { continue }
       if mutant == .collectByTime {
@@ -17,7 +18,10 @@ extension World {
       checkStored(host, process)
       checkAdverts(host, process)
       checkStatus(host, process)
+      checkRemoved(host, process)
+      checkCalledDown(host, process)
     }
+    checkGoodbyes()
     if isHealing { return inspectHealing() }
     events.add(.inspect, at: now + Duration64.second)
   }
@@ -43,8 +47,8 @@ extension World {
       }
       if stamp != expected.stamp {
         let invariant: Invariant =
-          expected.isDead && !isDead && stamp < expected.stamp
-          ? .deletedStaysDeleted : .seenIsStored
+          stamp > expected.stamp
+          ? .seenIsStored : expected.isDead && !isDead ? .deletedStaysDeleted : .greatestWins
         fail(
           invariant,
           """
@@ -96,13 +100,18 @@ extension World {
   }
 
   private func checkStatus(_ host: Host, _ process: Process) {
-    let status = process.node.status
-    let repairs = status.replication.repairs
+    let repairs = process.node.counters.replication.repairs
     if repairs > 0 { fail(.secondLineFindsNothing, "n\(host.number) counts \(repairs) repairs") }
     // The last batch of the log stays whole, however long it is.
     let bytesMax = settings.queueBytesMax + process.longestCommit
-    for member in status.members where member.queueBytes > bytesMax {
-      fail(.queuesAreBounded, "n\(host.number) holds \(member.queueBytes) bytes for a peer")
+    // What is admitted beyond what the log has reserved has a bound too.
+    let waiting = process.replica.queuedBytes
+    if waiting > SimulatedReplica.spareBytesMax + 4 * profile.segmentBytes {
+      fail(.admissionHolds, "n\(host.number) holds \(waiting) bytes that its log has no room for")
+    }
+    let bytes = process.node.queueBytes
+    if bytes > bytesMax {
+      fail(.queuesAreBounded, "n\(host.number) holds \(bytes) bytes for its peers")
     }
   }
 
@@ -174,7 +183,7 @@ extension World {
       trace.note(
         now, 14, host.number, stamp.hybridTime,
         "n\(host.number) collects \(text(stamp)) of key \(key)")
-      for member in hosts where member.hasBeenReady {
+      for member in hosts where member.hasBeenReady && isMember(member, for: process) {
         if !member.durable[shard].contains(stamp.dot) {
           fail(
             .collectionIsSafe,
@@ -202,12 +211,20 @@ extension World {
   /// A node without any other member lets its tombstones go by age, as the server does.
   private func collectAlone(_ host: Host, _ process: Process) {
     guard process.node.peerCount == 0, process.isReady, !host.isPaused else { return }
-    if hosts.contains(where: { $0 !== host && $0.hasBeenReady }) {
-      return fail(.collectionIsSafe, "n\(host.number) believes that it is alone")
+    if hosts.contains(where: { $0 !== host && $0.hasBeenReady && isMember($0, for: process) }) {
+      return fail(.clusterIsOne, "n\(host.number) believes that it is alone")
     }
     process.replica.wallMilliseconds = host.clock.wallMilliseconds(at: now)
     process.replica.collectByAge()
     process.replica.collected.removeAll()
+  }
+
+  /// Whether a host counts for what this process may forget. Of one that it knows to be removed
+  /// nothing can still come; nor of one that died before anybody who is left had heard of it.
+  private func isMember(_ host: Host, for process: Process) -> Bool {
+    guard host.isDoomed else { return true }
+    let state = process.node.state(of: host.node)
+    return state == nil ? host.isUp : state != .removed
   }
 
   private func checkOlder(

@@ -18,7 +18,8 @@ extension World {
 
   /// Why the world is not at rest yet; nil where it is.
   private func difference() -> (invariant: Invariant, text: String)? {
-    for host in hosts {
+    if let text = removalDifference() { return (.removedStaysOut, text) }
+    for host in living {
       guard let process = host.process else { return (.converges, "n\(host.number) is down") }
       if !process.isReady { return (.converges, "n\(host.number) is not ready") }
       if process.replica.durableLSN < process.replica.appended {
@@ -29,7 +30,7 @@ extension World {
     for shard in 0..<Keyspace.shardCount {
       if let text = difference(ofShard: shard) { return (.converges, text) }
     }
-    for host in hosts {
+    for host in living {
       guard let process = host.process else { continue }
       for shard in 0..<Keyspace.shardCount
       where process.replica.shards[shard].shard.tombstoneCount > 0 {
@@ -39,32 +40,57 @@ extension World {
     for subscriber in subscribers where subscriber.host == nil {
       return (.converges, "subscriber \(subscriber.number) finds no node")
     }
+    return isAtRest
+      ? nil : (.comesToRest, "nodes still send each other writes, or doubt each other")
+  }
+
+  /// Those that nobody has removed.
+  private var living: [Host] { hosts.filter { !$0.isDoomed } }
+
+  private func removalDifference() -> String? {
+    for victim in hosts where victim.isDoomed {
+      if !isRemoved(victim) { return "nobody has removed n\(victim.number)" }
+      if victim.isUp { return "n\(victim.number) was removed and runs" }
+      if !victim.isGone { return "n\(victim.number) was removed and has not been back" }
+    }
     return nil
   }
 
+  /// Nothing was pushed, pulled or suspected for two seconds.
+  private var isAtRest: Bool {
+    var count: UInt64 = 0
+    for host in living {
+      guard let (replication, membership) = host.process?.node.counters else { continue }
+      count += replication.pushedEntries + replication.pulledEntries + replication.pulledShards
+      count += membership.suspicions + membership.refutations
+    }
+    if count != activity.count { activity = (count, now) }
+    return now - activity.at >= 2 * Duration64.second
+  }
+
   private func membershipDifference() -> String? {
-    for host in hosts {
+    for host in living {
       guard let process = host.process else { continue }
       let status = process.node.status
       let active = status.members.filter { $0.isOwn || $0.state == .alive }.count
-      if active != hosts.count {
-        return "n\(host.number) calls \(active) of \(hosts.count) active"
+      if active != living.count {
+        return "n\(host.number) calls \(active) of \(living.count) active"
       }
     }
     return nil
   }
 
   private func difference(ofShard shard: Int) -> String? {
-    guard let first = hosts.first?.process?.replica else { return nil }
+    guard let first = living.first?.process?.replica else { return nil }
     let clock = first.shards[shard].shard.clock
     let content = liveContent(of: first, shard)
-    for host in hosts.dropFirst() {
+    for host in living.dropFirst() {
       guard let replica = host.process?.replica else { continue }
       if replica.shards[shard].shard.clock != clock {
-        return "the clocks of n0 and n\(host.number) differ in shard \(shard)"
+        return "the clocks of the first node and n\(host.number) differ in shard \(shard)"
       }
       if liveContent(of: replica, shard) != content {
-        return "the records of n0 and n\(host.number) differ in shard \(shard)"
+        return "the records of the first node and n\(host.number) differ in shard \(shard)"
       }
     }
     return nil
@@ -85,7 +111,7 @@ extension World {
     isDone = true
     checkOutcome()
     checkSubscribers()
-    for host in hosts where violation == nil { checkReplay(host) }
+    for host in living where violation == nil { checkReplay(host) }
     trace.note(
       now, 40, 0, UInt64(ledger.writes.count),
       "all is equal after \((now - healedAt) / Duration64.millisecond) ms")
@@ -94,12 +120,12 @@ extension World {
   /// Every replica has the greatest write of each key that survived, and no acknowledged one is
   /// missing.
   private func checkOutcome() {
-    guard let replica = hosts.first?.process?.replica else { return }
+    guard let replica = living.first?.process?.replica else { return }
     for key in 0..<profile.keys {
       let clock = replica.shards[Keyspace.keys[key].shard].shard.clock
       for number in ledger.byKey[key] where ledger.writes[number].isAcknowledged {
         let write = ledger.writes[number]
-        if !clock.contains(write.dot) {
+        if !clock.contains(write.dot), !isOfRemoved(write.stamp) {
           fail(
             .acknowledgedSurvives,
             "\(text(write.stamp)) of key \(key) was acknowledged, and nobody knows it")
@@ -120,11 +146,24 @@ extension World {
     }
   }
 
+  private func hasDied(_ stamp: Stamp, key: Int, _ replica: SimulatedReplica) -> Bool {
+    isOfRemoved(stamp)
+      && !replica.shards[Keyspace.keys[key].shard].shard.clock.contains(stamp.dot)
+  }
+
+  /// A write that only removed members have on disk dies with them. Whoever stays and had it on disk
+  /// has it now, since no clock shrinks and all are equal.
+  private func isOfRemoved(_ stamp: Stamp) -> Bool {
+    hosts.contains { $0.isDoomed && $0.node.rawValue == stamp.node }
+  }
+
   private func checkSubscribers() {
     for subscriber in subscribers {
       guard let replica = subscriber.host.flatMap({ hosts[$0].process?.replica }) else { continue }
       let state = replica.state(ofKey: subscriber.key)?.liveStamp
       let last = subscriber.isLive ? subscriber.last : nil
+      // Somebody told of a write that died with a removed node goes on from there.
+      if let told = subscriber.last, hasDied(told, key: subscriber.key, replica) { continue }
       if last != state {
         fail(
           .subscribersAreCurrent,

@@ -33,6 +33,10 @@ struct Ledger {
   /// The numbers of the writes of each key, ascending by stamp.
   private(set) var byKey: [[Int]] = Array(repeating: [], count: Keyspace.keys.count)
   private var origins: [Origin] = []
+  /// Writes of a removed node, made when all others knew of its removal: nobody may take them.
+  private(set) var void: [Int] = []
+
+  mutating func declareVoid(_ number: Int) { void.append(number) }
 
   /// - Returns: false where its dot is taken: a dot names one write for ever.
   mutating func add(_ write: LedgerWrite) -> Bool {

@@ -11,7 +11,7 @@ final class Host {
   var checkpoint = SimulatedCheckpoint()
   var clock: HostClock
   /// Members that a process without saved ones asks to let it in; none for the first node.
-  let seeds: [Endpoint]
+  var seeds: [Endpoint]
   let salts: SimulatedSalts
   /// Drawn once, for the first `node.json`.
   let node: NodeID
@@ -21,8 +21,16 @@ final class Host {
   /// The process stands still; what comes for it waits here.
   var isPaused = false
   var backlog: [WorldEvent] = []
-  /// Its machine is to start no process before the heal.
+  /// Its machine starts no process.
   var isRetired = false
+  /// An operator has decided that it is no member any more; from then on it may be told so.
+  var isDoomed = false
+  /// It died before anybody who stays had heard of it.
+  var wasNeverKnown = false
+  /// It was told, and has ended.
+  var wasTold = false
+  /// It does not come back: its disk is gone, or it has been back and was told.
+  var isGone = false
   var syncDelay: UInt64
 
   // MARK: What the world knows of it
@@ -36,6 +44,16 @@ final class Host {
   /// What each ready node had on disk when this one began to join, or when that node became ready.
   var clusterAtJoin: [[ShardClock]] = []
   var lastBoot: UInt32 = 0
+  /// Removed members that it has on disk as such.
+  var removedOnDisk: [NodeID] = []
+  /// Whether it was somebody's member when it last saved, and where the others were.
+  var isAdmitted = false
+  var known: [(host: Int, endpoint: Endpoint)] = []
+  /// For each of the last 64 seconds a bit, the latest lowest: it stood still, was down, or somebody
+  /// could not reach it.
+  var trouble: UInt64 = 0
+  /// It said goodbye while all was well, and nobody has looked since whether that was heard.
+  var goodbyeAt: UInt64?
 
   init(
     number: Int, disk: SimulatedDisk, clock: HostClock, seeds: [Endpoint], node: NodeID,
@@ -85,10 +103,16 @@ final class Process {
   var longestCommit = 0
   /// What waits until there is room on the disk for the members, which come first.
   var postponed: ArraySlice<Effect> = []
+  /// When it began, in virtual time.
+  let beganAt: UInt64
+  /// For each host whether this node called it down when that was last looked at.
+  var calledDown: [Bool] = []
 
   init(
-    node: consuming Node, replica: SimulatedReplica, random: SeededRandom, own: Incarnated
+    node: consuming Node, replica: SimulatedReplica, random: SeededRandom, own: Incarnated,
+    beganAt: UInt64
   ) {
+    self.beganAt = beganAt
     self.node = node
     self.replica = replica
     self.random = random

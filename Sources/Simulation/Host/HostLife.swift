@@ -6,8 +6,9 @@ import Store
 // Machines start processes, and processes end.
 
 extension World {
-  /// The first one makes the cluster; every other asks one or two of those before it.
-  func addHost() {
+  /// The first one makes the cluster; every other asks one or two of those before it. With
+  /// `endpoint` it takes the place of another one.
+  func addHost(at endpoint: Endpoint? = nil) {
     let number = hosts.count
     var seeds: [Endpoint] = []
     if number > 0 {
@@ -27,7 +28,9 @@ extension World {
       clock: HostClock(driftMillionths: Int64(drift), wallOffset: Int64(skew)),
       seeds: seeds, node: NodeID(random.next() | 1), salts: SimulatedSalts(seed: random.next()),
       syncDelay: UInt64(profile.syncMicroseconds) * Duration64.microsecond)
+    if let endpoint { host.endpoint = endpoint }
     hosts.append(host)
+    if number >= profile.hosts { placeNewcomer(host) }
     wallOffsetMax = max(wallOffsetMax, Int64(skew))
     let spread = number == 0 ? 0 : random.next(below: 1500 * Duration64.millisecond)
     events.add(.start(host: number), at: now + spread)
@@ -38,6 +41,7 @@ extension World {
   func start(_ host: Host) {
     guard host.process == nil, !host.isRetired else { return }
     host.life += 1
+    chooseLivingSeeds(host)
     if host.lastBoot == 0 {
       host.clusterAtJoin = hosts.filter { $0.hasBeenReady && !$0.isRetired }.map { $0.durable }
     }
@@ -93,7 +97,8 @@ extension World {
       own: own, endpoint: host.endpoint, cluster: Keyspace.cluster, settings: settings,
       savedMembers: members, seeds: host.seeds, now: host.clock.monotonic(at: now))
     return Process(
-      node: node, replica: replica, random: SeededRandom(seed: random.next()), own: own)
+      node: node, replica: replica, random: SeededRandom(seed: random.next()), own: own,
+      beganAt: now)
   }
 
   static let membersFile = "members.bin"

@@ -11,13 +11,29 @@ extension World {
     let instant = host.clock.monotonic(at: now)
     var replica = process.replica
     replica.wallMilliseconds = host.clock.wallMilliseconds(at: now)
+    let hearsay = Hearsay(before: copy event, process)
     var wanted: [Effect] = []
     swap(&wanted, &effects)
     process.node.step(
       event, now: instant, replica: &replica, random: &process.random, effects: &wanted)
+    check(hearsay, host, process)
     carryOut(wanted[...], host, process)
     wanted.removeAll(keepingCapacity: true)
     swap(&wanted, &effects)
+    settle(host, process)
+  }
+
+  /// An operator has a member removed, at this node.
+  func remove(_ member: NodeID, at host: Host, _ process: Process) {
+    var wanted: [Effect] = []
+    _ = process.node.removeMember(
+      .id(member), evenReachable: true, now: host.clock.monotonic(at: now),
+      random: &process.random, effects: &wanted)
+    carryOut(wanted[...], host, process)
+    settle(host, process)
+  }
+
+  private func settle(_ host: Host, _ process: Process) {
     guard host.process === process else { return }
     checkCollected(host, process)
     guard !host.isPaused else { return }
@@ -34,7 +50,10 @@ extension World {
         carryOut(wanted[index], host, process)
         continue
       }
-      do { try AtomicFile.replace(host.disk, Self.membersFile, bytes.span) } catch {
+      do {
+        try AtomicFile.replace(host.disk, Self.membersFile, bytes.span)
+        noteSaved(host, process)
+      } catch {
         guard error.isOutOfSpace else { return end(host, power: host.disk.hasCrashed) }
         process.postponed = wanted[index...]
         return pause(host, milliseconds: 200)
@@ -77,7 +96,9 @@ extension World {
     case .log(let severity, let text):
       trace.note(now, 10, host.number, 0, "n\(host.number) \(severity): \(text)")
     case .stop(let reason):
-      fail(.nodeGoesOn, "n\(host.number) stops: \(reason)")
+      trace.note(now, 15, host.number, 0, "n\(host.number) stops: \(reason)")
+      if !host.isDoomed { return fail(.nodeGoesOn, "n\(host.number) stops: \(reason)") }
+      endRemoved(host)
     }
   }
 
@@ -139,6 +160,8 @@ extension World {
         now, 12, host.number, replica.durableLSN,
         "n\(host.number) durable through \(replica.durableLSN)")
       becameDurable(host, process)
+      if mutant == .recycleEarly { process.recyclable = replica.durableLSN }
+      if mutant == .recycleEarly { process.recyclable = replica.durableLSN }
       let (entries, positions) = replica.takeOwn()
       process.longestCommit = max(process.longestCommit, entries.count)
       step(

@@ -1,4 +1,5 @@
 import Bytes
+import Cluster
 import Durability
 import Store
 
@@ -50,7 +51,9 @@ struct CheckpointRun: ~Copyable {
     var clock = ByteBuffer()
     cell.shard.clock.encode(into: &clock)
     try store.begin()
-    try store.setMeta(RecoveredStore.clockKey(shard), clock.span)
+    if replica.mutant != .checkpointWithoutClocks {
+      try store.setMeta(RecoveredStore.clockKey(shard), clock.span)
+    }
     for block in dirty {
       var entries = ByteBuffer()
       cell.shard.forEachRecord(inBlock: block) { record in replica.append(record, to: &entries) }

@@ -58,21 +58,22 @@ extension SimulatedReplica: Replica {
     let cell = shards[key.shard]
     let dot = entry.stamp.dot
     guard evenSeen || mutant == .applySeen || !cell.shard.clock.contains(dot) else {
-      return lost(entry.stamp, key: number)
+      return mutant == .supersedeSeen || lost(entry.stamp, key: number)
     }
     _ = time.observe(entry.hybridTime, wallMilliseconds: wallMilliseconds)
     let record = Record(
       table: Keyspace.tableID, key: entry.key, value: entry.kind == .put ? entry.value : nil,
-      version: entry.version, hybridTime: entry.hybridTime, sequence: entry.sequence,
+      version: entry.version + (mutant == .countVersionAtApply ? 1 : 0),
+      hybridTime: entry.hybridTime, sequence: entry.sequence,
       origin: origins.intern(node: entry.node, boot: entry.boot),
       owner: OwnerID(rawValue: UInt32(owner)))
     log(peers: record)
     let applied = cell.shard.apply(record, hash: key.hash, originOrder: isBefore)
-    cell.shard.clock.add(dot)
+    if mutant != .countNothingAtApply { cell.shard.clock.add(dot) }
     let lsn = count()
     cell.shard.lastLSN = lsn
     promises.append((lsn, .dot(dot, shard: key.shard)))
-    if applied.changed { noteChange(of: number, at: lsn) }
+    if applied.changed, mutant != .publishOwnOnly { noteChange(of: number, at: lsn) }
     return applied.changed ? false : lost(entry.stamp, key: number)
   }
 

@@ -48,7 +48,7 @@ final class SimulatedReplica {
   private let disk: SimulatedDisk
   /// What is admitted beyond what the log has reserved, while the disk has plenty of room: a batch
   /// is held in memory while the disk makes room for it.
-  private static let spareBytesMax = 128 << 10
+  static let spareBytesMax = 128 << 10
 
   // MARK: What the world watches
 

@@ -44,12 +44,21 @@ public enum Fault: UInt8, CaseIterable, Sendable {
   case skew
   /// Clocks run up to 1 % too fast or too slow.
   case drift
+  /// A machine dies for good and an operator removes its node; perhaps it comes back after that, or
+  /// another node begins in its place.
+  case die
+  /// An operator removes a member that lives.
+  case remove
 
   /// Those that happen at moments, rather than all the time.
   static let momentary: [Fault] = [
     .crash, .kill, .pause, .leave, .move, .join, .isolate, .split, .oneWay, .bridge, .clog,
     .datagrams, .failedSync, .tornStep, .fullDisk, .slowDisk, .jump,
+    .die, .remove,
   ]
+
+  /// Drawn after everything else, so that they do not shift it.
+  static let late: [Fault] = [.die, .remove]
 }
 
 /// Some kinds of faults.

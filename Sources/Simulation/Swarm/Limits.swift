@@ -11,6 +11,8 @@ extension Profile {
     settings.idleAdvertMilliseconds = 2000
     settings.verifyMilliseconds = 1500
     settings.verifyShardsMax = 1024
+    // The simulated log takes no longer batch.
+    settings.pushBytesMax = 32 << 10
     if isHasty {
       settings.advertMilliseconds = 100
       settings.idleAdvertMilliseconds = 200
@@ -19,7 +21,7 @@ extension Profile {
     guard hasSmallLimits else { return settings }
     var random = SeededRandom(seed: limitsSeed)
     settings.pushEntriesMax = random.int(1...4)
-    settings.pushBytesMax = [1, 300, 256 << 10][random.index(below: 3)]
+    settings.pushBytesMax = [1, 300, 32 << 10][random.index(below: 3)]
     settings.pushWindow = random.int(1...3)
     settings.queueEntriesMax = random.int(1...6)
     settings.queueBytesMax = [200, 2000, 8 << 20][random.index(below: 3)]

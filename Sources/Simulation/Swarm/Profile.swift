@@ -21,6 +21,8 @@ public struct Profile: Sendable {
   public var faults = FaultSet()
   /// The mean time between two momentary faults.
   public var faultMilliseconds = 4000
+  /// The mean time that a fault lasts which is mended.
+  public var mendSeconds = 8
   /// The longest pause of a process.
   public var pauseSecondsMax = 30
 
@@ -57,7 +59,9 @@ public struct Profile: Sendable {
   /// The world of a seed. With `hosts` given there are so many nodes.
   public init(seed: UInt64, hosts: Int? = nil) {
     var random = SeededRandom(seed: seed ^ 0x5157_4152_4d00_0001)
-    for fault in Fault.allCases where random.once(in: 2) { faults.insert(fault) }
+    for fault in Fault.allCases where !Fault.late.contains(fault) {
+      if random.once(in: 2) { faults.insert(fault) }
+    }
     self.hosts = hosts ?? [1, 2, 3, 3, 3, 4, 5, 5][random.index(below: 8)]
     joins = random.int(0...2)
     keys = random.int(1...5)
@@ -86,6 +90,14 @@ public struct Profile: Sendable {
     isHasty = random.once(in: 4)
     hasSmallLimits = random.once(in: 2)
     limitsSeed = random.next()
+    for fault in Fault.late where random.once(in: 2) { faults.insert(fault) }
+  }
+
+  /// Takes all faults out, also those that go on all the time.
+  mutating func clearFaults() {
+    faults = FaultSet()
+    (lossPerMille, duplicationPerMille, resetPerMille) = (0, 0, 0)
+    (skewMilliseconds, driftMillionths) = (0, 0)
   }
 
   /// Everything at once, 5 nodes and 60 s: what the figure of the simulator's speed is measured

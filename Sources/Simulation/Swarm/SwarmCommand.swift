@@ -136,30 +136,35 @@ public struct SwarmCommand {
   private func killMutants(_ options: Options) -> Bool {
     var survivors = 0
     for trial in MutantTrial.all where options.mutant == .none || trial.mutant == options.mutant {
-      let start = elapsed()
-      var killer: (seeds: Int, violation: Violation)?
-      for number in 0..<trial.seedsMax {
-        let seed = options.first + UInt64(number)
-        let outcome = Simulation.run(
-          seed: seed, profile: trial.profile(seed: seed), mutant: trial.mutant)
-        guard let violation = outcome.violation else { continue }
-        killer = (number + 1, violation)
-        break
-      }
-      let milliseconds = elapsed() - start
-      if let killer {
-        print(
-          """
-          \(trial.mutant): killed by seed \(killer.seeds) of \(trial.seedsMax), \
-          \(milliseconds) ms: \
-          \(killer.violation.invariant.rawValue)
-          """
-        )
-      } else {
-        survivors += 1
-        print("\(trial.mutant): SURVIVED \(trial.seedsMax) seeds, \(milliseconds) ms")
-      }
+      if !kill(trial, from: options.first) { survivors += 1 }
     }
     return survivors == 0
+  }
+
+  /// Runs a mutant until the invariant that is there for it notices it.
+  private func kill(_ trial: MutantTrial, from first: UInt64) -> Bool {
+    let start = elapsed()
+    for number in 0..<trial.seedsMax {
+      let seed = first + UInt64(number)
+      let outcome = Simulation.run(
+        seed: seed, profile: trial.profile(seed: seed), mutant: trial.mutant)
+      guard let violation = outcome.violation else { continue }
+      if violation.invariant == trial.invariants.first {
+        print(
+          """
+          \(trial.mutant): killed by seed \(number + 1) of \(trial.seedsMax), \
+          \(elapsed() - start) ms: \(violation.invariant.rawValue)
+          """
+        )
+        return true
+      }
+      guard trial.invariants.contains(violation.invariant) else {
+        print("\(trial.mutant): killed by WHAT WAS NOT EXPECTED")
+        tell(outcome, violation)
+        return false
+      }
+    }
+    print("\(trial.mutant): SURVIVED \(trial.seedsMax) seeds, \(elapsed() - start) ms")
+    return false
   }
 }

@@ -50,6 +50,7 @@ extension World {
       return fail(
         .dotAssignedTwice, "n\(host.number) gave \(text(write.stamp)) to a second write")
     }
+    if isShutOut(host) { ledger.declareVoid(ledger.writes.count - 1) }
     if write.stamp.hybridTime <= host.durableTime {
       fail(.timeIsPromised, "n\(host.number) promised times beyond \(text(write.stamp))")
     }
@@ -68,7 +69,9 @@ extension World {
 
   /// Who waits for a position that is durable is told so.
   func acknowledgeClients(_ host: Host, _ process: Process) {
-    let through = process.replica.acknowledgedLSN
+    let replica = process.replica
+    let through =
+      mutant == .answerBeforeDurable ? replica.appended : replica.acknowledgedLSN
     var done = 0
     for pending in process.waiting {
       guard pending.lsn <= through else { break }

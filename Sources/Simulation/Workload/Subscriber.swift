@@ -49,6 +49,8 @@ extension World {
   func disconnect(from host: Host) {
     for subscriber in subscribers where subscriber.host == host.number {
       subscriber.host = nil
+      // What it was told there may have died with the node: it begins anew.
+      if host.isDoomed { (subscriber.last, subscriber.isLive) = (nil, false) }
       events.add(
         .subscriber(subscriber.number), at: now + random.exponential(mean: Duration64.second))
     }

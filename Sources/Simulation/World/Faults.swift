@@ -24,7 +24,12 @@ extension World {
     case .pause: pause(host, milliseconds: 1000 * random.int(1...profile.pauseSecondsMax))
     case .leave: leave(host)
     case .move: move()
-    case .join: if hosts.count < network.hostsMax { addHost() }
+    case .join:
+      guard joined < profile.joins else { break }
+      joined += 1
+      addHost()
+    case .die: die(host)
+    case .remove: removeLiving(host)
     case .isolate: cut(others(of: host).flatMap { [(host.number, $0), ($0, host.number)] })
     case .split: cut(between: { $0 }, bridge: nil)
     case .bridge: cut(between: { $0 }, bridge: host.number)
@@ -65,7 +70,9 @@ extension World {
 
   private func mendLater(_ mend: Mend) {
     events.add(
-      .mend(mend), at: now + Duration64.second / 2 + random.exponential(mean: 8 * Duration64.second)
+      .mend(mend),
+      at: now + Duration64.second / 2
+        + random.exponential(mean: UInt64(profile.mendSeconds) * Duration64.second)
     )
   }
 
@@ -95,6 +102,7 @@ extension World {
   private func leave(_ host: Host) {
     guard let process = host.process, !host.isPaused, !process.isLeaving else { return }
     process.isLeaving = true
+    if isCalm, process.node.isReady { host.goodbyeAt = now }
     step(host, process, .leave)
     guard host.process === process else { return }
     let delay = Duration64.millisecond * UInt64(random.int(10...2000))
@@ -106,6 +114,7 @@ extension World {
   private func move() {
     guard profile.hosts > 1 else { return }
     let host = hosts[profile.hosts - 1]
+    guard !host.isRetired else { return }
     end(host, power: random.once(in: 2))
     host.endpoint = Host.endpoint(host.number, address: random.int(1...200))
   }
@@ -145,9 +154,10 @@ extension World {
       // A tombstone from the future stays until its time: let that be now. Drift is less than 2 s.
       host.clock.wallOffset = wallOffsetMax + 4000
       if host.isPaused { resume(host, host.life) }
-      if !host.isUp {
+      if !host.isUp, !host.isRetired {
         events.add(.start(host: host.number), at: now + random.next(below: Duration64.second))
       }
     }
+    healRemovals()
   }
 }

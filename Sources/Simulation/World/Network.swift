@@ -10,7 +10,7 @@ struct Network {
   /// A set of links that one fault has cut.
   private struct Partition {
     let number: Int
-    let links: [(from: Int, to: Int)]
+    var links: [(from: Int, to: Int)]
   }
 
   let hostsMax: Int
@@ -83,6 +83,25 @@ struct Network {
   mutating func mendPartition(_ number: Int) {
     guard let index = partitions.firstIndex(where: { $0.number == number }) else { return }
     for (from, to) in partitions.remove(at: index).links { cuts[link(from, to)] -= 1 }
+  }
+
+  var isDivided: Bool { !partitions.isEmpty }
+
+  /// Whether one of two machines cannot reach the other, or takes long for it.
+  func isHindered(_ one: Int, _ other: Int) -> Bool {
+    cuts[link(one, other)] > 0 || cuts[link(other, one)] > 0 || clogs[link(one, other)] > 0
+      || clogs[link(other, one)] > 0
+  }
+
+  /// A new machine is cut off from the others as its neighbour is.
+  mutating func place(_ machine: Int, beside neighbour: Int) {
+    for index in partitions.indices {
+      for (from, to) in partitions[index].links where from == neighbour || to == neighbour {
+        let copy = from == neighbour ? (from: machine, to: to) : (from: from, to: machine)
+        partitions[index].links.append(copy)
+        cuts[link(copy.from, copy.to)] += 1
+      }
+    }
   }
 
   mutating func clog(from: Int, to: Int, delay: UInt64) { clogs[link(from, to)] = delay }

@@ -28,9 +28,17 @@ final class World {
   var effects: [Effect] = []
   /// The most by which any wall clock was ever ahead.
   var wallOffsetMax: Int64 = 0
+  /// Machines that were added, and those that took the place of another one.
+  var joined = 0
+  var rebuilt = 0
+  /// What the nodes had done, together, when that last changed, and when that was.
+  var activity: (count: UInt64, at: UInt64) = (0, 0)
 
   /// More than any seed needs; a world that gets there turns in circles.
   private static let eventsMax = 3_000_000
+  /// A hundred times what a second of a world with all faults has.
+  private static let eventsPerSecondMax = 50_000
+  private var pace: (until: UInt64, events: Int) = (0, 0)
 
   init(seed: UInt64, profile: Profile, mutant: Mutant, trace: Trace) {
     self.seed = seed
@@ -39,7 +47,8 @@ final class World {
     self.trace = trace
     settings = profile.clusterSettings(mutant: mutant)
     random = SeededRandom(seed: seed)
-    network = Network(hostsMax: profile.hosts + profile.joins, profile: profile)
+    network = Network(
+      hostsMax: profile.hosts + profile.joins + Self.rebuiltMax, profile: profile)
     for _ in 0..<profile.hosts { addHost() }
     for number in 0..<profile.clients { addClient(number) }
     for number in 0..<profile.subscribers { addSubscriber(number) }
@@ -56,6 +65,15 @@ final class World {
       if trace.events > Self.eventsMax {
         fail(.worldMovesOn, "more than \(Self.eventsMax) events")
       }
+      checkPace()
+    }
+  }
+
+  /// A world whose nodes spin does so at once.
+  private func checkPace() {
+    if now >= pace.until { pace = (now + Duration64.second, trace.events) }
+    if trace.events - pace.events > Self.eventsPerSecondMax {
+      fail(.worldMovesOn, "more than \(Self.eventsPerSecondMax) events in a second")
     }
   }
 
@@ -87,6 +105,8 @@ final class World {
     case .gone(let host, let life):
       if hosts[host].life == life { end(hosts[host], power: false) }
     case .subscriber(let number): connect(subscribers[number])
+    case .operate(let host): operate(hosts[host])
+    case .rebuild(let host): rebuild(hosts[host])
     case .fault: strike()
     case .mend(let mend): self.mend(mend)
     case .inspect: inspect()

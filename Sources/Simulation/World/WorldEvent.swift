@@ -31,6 +31,10 @@ enum WorldEvent {
   /// A process that said goodbye ends.
   case gone(host: Int, life: Int)
   case subscriber(Int)
+  /// An operator sees to the removal of this one.
+  case operate(host: Int)
+  /// A new node begins where this one's machine was.
+  case rebuild(host: Int)
   case fault
   case mend(Mend)
   case inspect
