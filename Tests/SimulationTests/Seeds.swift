@@ -45,6 +45,9 @@ enum Seeds {
       seed: 714_000_039,
       reason: "the same, with a third node that could not join through it"),
     Entry(
+      seed: 734_003_079,
+      reason: "a list of members that was saved in a crash counted as not saved"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

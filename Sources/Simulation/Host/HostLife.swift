@@ -51,6 +51,8 @@ extension World {
     do throws(RecoveredStore.Failure) {
       let process = try makeProcess(host)
       host.process = process
+      // A save that the disk stopped at may be there all the same.
+      if process.own.boot > 1 { noteSaved(host, process) }
       trace.note(
         now, 4, host.number, UInt64(process.own.boot),
         "n\(host.number) starts, boot \(process.own.boot), log at \(process.replica.durableLSN)")
