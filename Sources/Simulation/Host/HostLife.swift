@@ -41,6 +41,7 @@ extension World {
   func start(_ host: Host) {
     guard host.process == nil, !host.isRetired else { return }
     host.life += 1
+    host.goodbyeAt = nil
     chooseLivingSeeds(host)
     if host.lastBoot == 0 {
       host.clusterAtJoin = hosts.filter { $0.hasBeenReady && !$0.isRetired }.map { $0.durable }

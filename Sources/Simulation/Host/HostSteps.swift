@@ -161,7 +161,6 @@ extension World {
         "n\(host.number) durable through \(replica.durableLSN)")
       becameDurable(host, process)
       if mutant == .recycleEarly { process.recyclable = replica.durableLSN }
-      if mutant == .recycleEarly { process.recyclable = replica.durableLSN }
       let (entries, positions) = replica.takeOwn()
       process.longestCommit = max(process.longestCommit, entries.count)
       step(

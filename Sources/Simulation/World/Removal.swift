@@ -140,18 +140,25 @@ extension World {
   }
 
   /// A node that was never let in and knows only of machines that are gone is given another one.
+  /// Nor is it to be let in by one that the others have removed.
   func chooseLivingSeeds(_ host: Host) {
-    guard isLost(host) else { return }
+    guard !host.isAdmitted, !host.seeds.isEmpty, hosts.contains(where: { $0.isDoomed }) else {
+      return
+    }
+    host.seeds.removeAll { seed in hosts.contains { $0.isDoomed && $0.endpoint == seed } }
     let living = hosts.filter { !$0.isDoomed && $0.isAdmitted && $0 !== host }
-    guard !living.isEmpty else { return }
+    guard !living.isEmpty, !living.contains(where: { host.seeds.contains($0.endpoint) }) else {
+      return
+    }
     host.seeds = [living[random.index(below: living.count)].endpoint]
   }
 
+  /// Whether nobody can let it in where it asks.
   private func isLost(_ host: Host) -> Bool {
-    guard !host.isAdmitted, !host.seeds.isEmpty else { return false }
-    return !hosts.contains {
-      !$0.isDoomed && $0 !== host && host.seeds.contains($0.endpoint)
-    }
+    !host.isAdmitted && host.number > 0
+      && !hosts.contains {
+        !$0.isDoomed && $0.isAdmitted && $0 !== host && host.seeds.contains($0.endpoint)
+      }
   }
 
   /// Whether a member knows nobody who is left, or not where that one is: those between them are gone.
