@@ -49,7 +49,9 @@ let package = Package(
     floor("Cluster", on: ["Store", "Crypto", "Bytes"]),
     floor("Durability", on: ["Store", "Crypto", "JSON", "Bytes"]),
     // 4  the machine
-    floor("Platform", on: ["CLinux", "CProcessor", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
+    floor(
+      "Platform",
+      on: ["CLinux", "CProcessor", "CSQLite", "COpenSSL", "Durability", "Store", "Bytes"]),
     // 5  the server
     floor(
       "Server",
@@ -64,7 +66,8 @@ let package = Package(
     .executableTarget(
       name: "dynasim", dependencies: ["Simulation", "Platform", "Bytes"], swiftSettings: settings),
     .executableTarget(
-      name: "dynabench", dependencies: ["HTTP", "JSON", "Platform", "Bytes"], swiftSettings: settings),
+      name: "dynabench", dependencies: ["HTTP", "JSON", "Platform", "Bytes"],
+      swiftSettings: settings),
 
     tests("BytesTests", of: ["Bytes"]),
     tests("CryptoTests", of: ["Crypto", "Bytes"]),

@@ -86,9 +86,10 @@ struct ClusterFailureTests {
         eventually(within: 10 * Node.slowness) {
           ["Leaving", "Down"].contains(node.status(ofPort: cluster[1].port))
         })
-      #expect(eventually(within: Self.noticeSeconds) {
-        node.status(ofPort: cluster[1].port) == "Down"
-      })
+      #expect(
+        eventually(within: Self.noticeSeconds) {
+          node.status(ofPort: cluster[1].port) == "Down"
+        })
     }
     try Client(cluster[0], as: "alice").store("t", "k", "1")
     try cluster[1].start(samePort: true)

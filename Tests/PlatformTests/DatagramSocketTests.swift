@@ -12,7 +12,9 @@ struct DatagramSocketTests {
     _ = poll(&event, 1, 1_000)
   }
 
-  private func receive(_ socket: borrowing DatagramSocket, bytesMax: Int = 2_048) -> ([UInt8], UInt16)? {
+  private func receive(_ socket: borrowing DatagramSocket, bytesMax: Int = 2_048) -> (
+    [UInt8], UInt16
+  )? {
     var buffer = ByteBuffer()
     let deadline = Date(timeIntervalSinceNow: 5)
     while Date() < deadline {

@@ -5,7 +5,9 @@ import Testing
 /// How many copies of a write there are, as far as the peers have told.
 @Suite("Acknowledgement board")
 struct AcknowledgementBoardTests {
-  private func board(_ peers: [(alive: Bool, after: UInt64, through: UInt64)]) -> AcknowledgementBoard {
+  private func board(_ peers: [(alive: Bool, after: UInt64, through: UInt64)])
+    -> AcknowledgementBoard
+  {
     let board = AcknowledgementBoard()
     board.setPeers(peers.enumerated().map { (UInt64($0.offset + 1), $0.element.alive) })
     for (index, peer) in peers.enumerated() {

@@ -36,7 +36,8 @@ struct AdvertisedAddressTests {
     "DYNA_ADVERTISE counts first, with the bound port where it names none",
     arguments: [
       ("10.1.1.1", "10.1.1.1:6660"), ("10.1.1.1:7000", "10.1.1.1:7000"),
-      ("node-a", "node-a:6660"), ("node-a:7000", "node-a:7000"), ("[fd00::1]:7000", "[fd00::1]:7000"),
+      ("node-a", "node-a:6660"), ("node-a:7000", "node-a:7000"),
+      ("[fd00::1]:7000", "[fd00::1]:7000"),
       ("[fd00::1]", "[fd00::1]:6660"),
     ])
   func configured(text: String, expected: String) throws {
@@ -45,7 +46,9 @@ struct AdvertisedAddressTests {
 
   @Test(
     "what nobody can dial is refused with the name of the variable",
-    arguments: ["0.0.0.0", "[::]:6660", "169.254.1.1:6660", "fe80::1", "224.0.0.1", "255.255.255.255"])
+    arguments: [
+      "0.0.0.0", "[::]:6660", "169.254.1.1:6660", "fe80::1", "224.0.0.1", "255.255.255.255",
+    ])
   func undialable(text: String) throws {
     #expect { try find("0.0.0.0", configured: text) } throws: {
       "\(($0 as? AdvertisedAddress.Unknown)?.message ?? "")".contains("DYNA_ADVERTISE")

@@ -70,7 +70,9 @@ struct CommitLogTests {
     #expect(taken == (5, 0) && entries.isEmpty)
   }
 
-  @Test("what is admitted never takes more bytes than were reserved, frames and all", arguments: [0, 1, 10, 1_000, 100_000])
+  @Test(
+    "what is admitted never takes more bytes than were reserved, frames and all",
+    arguments: [0, 1, 10, 1_000, 100_000])
   func budget(valueBytes: Int) {
     let log = CommitLog(gates: [])
     let reserved = 1 << 20

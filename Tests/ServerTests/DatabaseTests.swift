@@ -86,7 +86,8 @@ struct DatabaseTests {
     let world = try World()
     try world.put("k", "1", by: "alice")
     try world.delete("k", by: "alice")
-    #expect(refusal { try world.delete("k", by: "bob") } == .noRecord, "nobody owns what is not there")
+    #expect(
+      refusal { try world.delete("k", by: "bob") } == .noRecord, "nobody owns what is not there")
     let receipt = try world.put("k", "2", by: "bob")
     #expect(receipt.version == 3)
     #expect(world.stored("k")?.owner == "bob" && world.keys() == ["k"])
@@ -357,4 +358,3 @@ struct DatabaseTests {
     #expect(world.database.log.take(into: &buffer).count == 2 * threads * rounds)
   }
 }
-

@@ -54,7 +54,8 @@ struct ListingTests {
   }
 
   private static let awkward = [
-    "", "a", "A", "z", "a/b", "/", "%2F", "quote\"d", "back\\slash", "tab\t", "\u{0}", "\u{1}\u{1f}",
+    "", "a", "A", "z", "a/b", "/", "%2F", "quote\"d", "back\\slash", "tab\t", "\u{0}",
+    "\u{1}\u{1f}",
     "\u{e9}", "e\u{301}", "\u{1f600}", "\u{2028}", "ключ", "__proto__", "value",
     String(repeating: "k", count: 1024),
   ]
@@ -116,7 +117,8 @@ struct ListingTests {
     let document = whole(.records(try table("default", world)), world)
     #expect(
       try names(document).map { Array($0.utf8) }
-        == Self.awkward.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { Array($0.utf8) })
+        == Self.awkward.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { Array($0.utf8) }
+    )
     let record = try #require(world.stored("a"))
     #expect(
       text(document).contains(
@@ -253,9 +255,11 @@ struct ListingTests {
     #expect(text(whole(.everything([empty[0], empty[1]]), world)) == #"{"empty0":{},"empty1":{}}"#)
     #expect(text(whole(.everything([full]), world)) == #"{"full":{"k":\#(record)}}"#)
     #expect(
-      text(whole(.everything([empty[0], full]), world)) == #"{"empty0":{},"full":{"k":\#(record)}}"#)
+      text(whole(.everything([empty[0], full]), world)) == #"{"empty0":{},"full":{"k":\#(record)}}"#
+    )
     #expect(
-      text(whole(.everything([full, empty[0]]), world)) == #"{"full":{"k":\#(record)},"empty0":{}}"#)
+      text(whole(.everything([full, empty[0]]), world)) == #"{"full":{"k":\#(record)},"empty0":{}}"#
+    )
     #expect(
       text(whole(.everything([empty[0], full, empty[1], empty[2]]), world))
         == #"{"empty0":{},"full":{"k":\#(record)},"empty1":{},"empty2":{}}"#)
@@ -263,7 +267,9 @@ struct ListingTests {
     #expect(text(whole(.everything([full, empty[0]]), world)) == #"{"full":{},"empty0":{}}"#)
   }
 
-  @Test("everything of tables of any size is one document, its pieces bounded", arguments: [1, 2, 3, 4] as [UInt64])
+  @Test(
+    "everything of tables of any size is one document, its pieces bounded",
+    arguments: [1, 2, 3, 4] as [UInt64])
   func everything(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
     let world = try World()

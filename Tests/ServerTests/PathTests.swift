@@ -18,13 +18,16 @@ struct PathTests {
       ("/", [""]), ("/a", ["a"]), ("/a/", ["a", ""]), ("//", ["", ""]), ("//a", ["", "a"]),
       ("/default/key/k", ["default", "key", "k"]), ("/a//b", ["a", "", "b"]),
       ("/admin/table/t/key/k", ["admin", "table", "t", "key", "k"]),
-      ("/a/%2F/b", ["a", "%2F", "b"]), ("/./..", [".", ".."]), ("/a/b/c/d/", ["a", "b", "c", "d", ""]),
+      ("/a/%2F/b", ["a", "%2F", "b"]), ("/./..", [".", ".."]),
+      ("/a/b/c/d/", ["a", "b", "c", "d", ""]),
     ])
   func segments(path: String, expected: [String]) {
     #expect(split(path) == expected)
   }
 
-  @Test("a path with more segments than any route is none", arguments: ["/a/b/c/d/e/f", "//////", "/a/b/c/d/e/"])
+  @Test(
+    "a path with more segments than any route is none",
+    arguments: ["/a/b/c/d/e/f", "//////", "/a/b/c/d/e/"])
   func tooMany(path: String) {
     #expect(split(path) == nil)
   }

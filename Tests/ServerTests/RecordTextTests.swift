@@ -117,7 +117,10 @@ struct RecordTextTests {
   func noTokens() {
     let good = "0123456789abcdef-000000000000feed-00000012-00000000000000ff"
     #expect(stamp(of: good) != nil)
-    var others = ["", "1", String(good.dropLast()), good + "0", String(good.dropFirst()), " " + good.dropFirst()]
+    var others = [
+      "", "1", String(good.dropLast()), good + "0", String(good.dropFirst()),
+      " " + good.dropFirst(),
+    ]
     for index in good.indices {
       for other in ["g", "-", "\u{0}", " "] where String(good[index]) != other {
         others.append(good.replacingCharacters(in: index...index, with: other))

@@ -73,7 +73,8 @@ struct SnapshotsTests {
     }
   }
 
-  @Test("records that are there while a snapshot is taken are in it, each once, in one of their states")
+  @Test(
+    "records that are there while a snapshot is taken are in it, each once, in one of their states")
   func concurrent() throws {
     let directory = try DataDirectory()
     let name = try directory.start { node in
@@ -109,7 +110,8 @@ struct SnapshotsTests {
       }
       #expect(taken == nil)
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/snapshots").isEmpty)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.path + "/snapshots").isEmpty)
   }
 
   @Test("the newest are kept, as many as are asked for")
@@ -203,7 +205,8 @@ struct SnapshotsTests {
     #expect(!FileManager.default.fileExists(atPath: target.path))
   }
 
-  @Test("the wrong key, a directory that is not empty, and one that is none are refused in one line")
+  @Test(
+    "the wrong key, a directory that is not empty, and one that is none are refused in one line")
   func refusals() throws {
     let directory = try DataDirectory()
     try directory.start { node in

@@ -44,8 +44,9 @@ final class TestCluster {
   /// Pairs that cannot reach each other.
   var cut: Set<Int> = []
   /// Requests by number: who asked, in which boot. Incoming numbers are the host's own.
-  private var asked: [RequestID: (from: Int, boot: UInt32, id: RequestID, to: Int, toBoot: UInt32)] =
-    [:]
+  private var asked:
+    [RequestID: (from: Int, boot: UInt32, id: RequestID, to: Int, toBoot: UInt32)] =
+      [:]
   private var incoming: UInt64 = 1 << 32
 
   init(_ count: Int, seed: UInt64, settings: ClusterSettings = .small, members: Int? = nil) {

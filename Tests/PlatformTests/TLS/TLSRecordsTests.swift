@@ -132,7 +132,8 @@ struct TLSRecordsTests {
   func refusedRecords() {
     let cases: [([UInt8], TLSRecordError)] = [
       ([20, 3, 3, 0, 1, 1], .unexpected), ([21, 3, 3, 0, 2, 1, 0], .unexpected),
-      ([22, 3, 3, 0, 5, 24, 0, 0, 1, 0], .unexpected), ([0x47, 0x45, 0x54, 0x20, 0x2f], .unexpected),
+      ([22, 3, 3, 0, 5, 24, 0, 0, 1, 0], .unexpected),
+      ([0x47, 0x45, 0x54, 0x20, 0x2f], .unexpected),
       ([23, 3, 3, 0x41, 1], .tooLong), ([23, 3, 3, 0xff, 0xff], .tooLong),
       ([23, 3, 3, 0, 0], .badRecord),
       ([23, 3, 3, 0, 16] + [UInt8](repeating: 0, count: 16), .badRecord),
