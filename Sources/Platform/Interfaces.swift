@@ -63,4 +63,33 @@ public enum Routing {
     }
     return nil
   }
+
+  /// One own address of each interface that is up and leads to others: its first IPv4 address, or
+  /// its first IPv6 address where it has no other.
+  public static func interfaceAddresses() -> [InternetAddress] {
+    var list: UnsafeMutablePointer<ifaddrs>?
+    guard unsafe getifaddrs(&list) == 0 else { return [] }
+    defer { unsafe freeifaddrs(list) }
+    let mustHave = UInt32(IFF_UP | IFF_RUNNING)
+    let mustNot = UInt32(IFF_LOOPBACK)
+    var found: [(interface: String, address: InternetAddress)] = []
+    var next = unsafe list
+    while let entry = unsafe next {
+      unsafe next = entry.pointee.ifa_next
+      let flags = unsafe entry.pointee.ifa_flags
+      guard flags & mustHave == mustHave, flags & mustNot == 0,
+        let raw = unsafe entry.pointee.ifa_addr, let copy = unsafe SocketAddress(copying: raw)
+      else { continue }
+      var port: UInt16 = 0
+      let address = InternetAddress(copy.storage, port: &port)
+      guard !address.isLinkLocal, !address.isLoopback else { continue }
+      let interface = unsafe String(cString: entry.pointee.ifa_name)
+      guard let known = found.firstIndex(where: { $0.interface == interface }) else {
+        found.append((interface, address))
+        continue
+      }
+      if address.isIPv4, !found[known].address.isIPv4 { found[known].address = address }
+    }
+    return found.map(\.address)
+  }
 }

@@ -21,6 +21,20 @@ struct SocketAddress {
 }
 
 extension SocketAddress {
+  /// A copy of an IPv4 or IPv6 address that the C library gave; nil where it is of another family.
+  @unsafe init?(copying address: UnsafePointer<sockaddr>) {
+    let size: Int
+    switch unsafe Int32(address.pointee.sa_family) {
+    case AF_INET: size = MemoryLayout<sockaddr_in>.size
+    case AF_INET6: size = MemoryLayout<sockaddr_in6>.size
+    default: return nil
+    }
+    unsafe withUnsafeMutableBytes(of: &storage) {
+      unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: size))
+    }
+    length = socklen_t(size)
+  }
+
   /// The address of a port. What came as `::ffff:a.b.c.d` is dialled as IPv4.
   init(_ address: InternetAddress, port: UInt16) {
     unsafe withUnsafeMutableBytes(of: &storage) {
@@ -77,15 +91,8 @@ extension Socket {
     var next = unsafe list
     while let entry = unsafe next?.pointee {
       unsafe next = entry.ai_next
-      let size = unsafe Int(entry.ai_addrlen)
-      guard unsafe entry.ai_family == AF_INET || entry.ai_family == AF_INET6,
-        let address = unsafe entry.ai_addr, size <= MemoryLayout<sockaddr_storage>.size
+      guard let address = unsafe entry.ai_addr, let copy = unsafe SocketAddress(copying: address)
       else { continue }
-      var copy = SocketAddress()
-      copy.length = socklen_t(size)
-      unsafe withUnsafeMutableBytes(of: &copy.storage) {
-        unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: size))
-      }
       found.append(copy)
     }
     guard !found.isEmpty else { throw .unresolvable(host: host, reason: "it has no address") }

@@ -9,8 +9,8 @@ struct ClusterPartitionTests {
   private static let agreementSeconds = 45.0
 
   /// Three nodes on machines of their own, which listen everywhere and find their addresses.
-  private func start() throws -> (TestNetwork, NodeCluster) {
-    let network = try TestNetwork(3)
+  private func start(hasDefaultRoute: Bool = true) throws -> (TestNetwork, NodeCluster) {
+    let network = try TestNetwork(3, hasDefaultRoute: hasDefaultRoute)
     let nodes = try network.machines.indices.map { index in
       try Node(
         ["CLUSTER_SECRET": NodeCluster.secret],
@@ -23,9 +23,11 @@ struct ClusterPartitionTests {
 
   private func address(_ index: Int) -> String { "\(TestNetwork.address(index)):6660" }
 
-  @Test("nodes that listen everywhere are known by the address of their machine")
-  func addresses() throws {
-    let (_, cluster) = try start()
+  @Test(
+    "nodes that listen everywhere are known by the address of their machine, with a default route and without",
+    arguments: [true, false])
+  func addresses(hasDefaultRoute: Bool) throws {
+    let (_, cluster) = try start(hasDefaultRoute: hasDefaultRoute)
     for node in cluster.nodes {
       #expect(!node.membershipText.string.contains("0.0.0.0"))
       for index in 0..<3 { #expect(node.status(of: address(index)) == "Active") }

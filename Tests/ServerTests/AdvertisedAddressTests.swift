@@ -17,6 +17,7 @@ struct AdvertisedAddressTests {
         return InternetAddress(literal: "192.168.1.5")
       },
       defaultSource: { InternetAddress(literal: "192.168.1.5") },
+      interfaceAddresses: { ["10.0.0.5", "192.168.1.5"].map { InternetAddress(literal: $0)! } },
       resolve: { name in
         if let literal = InternetAddress(literal: name) { return [literal] }
         return name == "seed" ? [InternetAddress(literal: "10.0.0.9")!] : []
@@ -76,10 +77,42 @@ struct AdvertisedAddressTests {
     #expect(try find("0.0.0.0", seeds: [("unknown", 6660)]) == "192.168.1.5:6660")
   }
 
+  /// What a node that listens on `host` advertises where there is no default route.
+  private func find(_ host: String, interfaces: [String]) throws -> String {
+    let routes = RouteTable(
+      sourceToReach: { _ in nil }, defaultSource: { nil },
+      interfaceAddresses: { interfaces.map { InternetAddress(literal: $0)! } },
+      resolve: { InternetAddress(literal: $0).map { [$0] } ?? [] })
+    return try AdvertisedAddress.find(
+      configured: nil, boundHost: host, boundPort: 6660, seeds: [], routes: routes
+    ).text
+  }
+
+  @Test(
+    "without a default route the only interface counts; IPv4 first, IPv6 only where it is listened on",
+    arguments: [
+      ("0.0.0.0", ["10.0.0.5"], "10.0.0.5:6660"),
+      ("0.0.0.0", ["fd00::5", "10.0.0.5"], "10.0.0.5:6660"),
+      ("::", ["fd00::5", "10.0.0.5"], "10.0.0.5:6660"),
+      ("::", ["fd00::5"], "[fd00::5]:6660"),
+      ("0.0.0.0", ["fd00::5"], "127.0.0.1:6660"),
+    ])
+  func onlyInterface(host: String, interfaces: [String], expected: String) throws {
+    #expect(try find(host, interfaces: interfaces) == expected)
+  }
+
+  @Test("of several interfaces without a default route none is guessed: the message lists them")
+  func severalInterfaces() throws {
+    #expect { try find("0.0.0.0", interfaces: ["10.0.0.5", "192.168.1.5"]) } throws: {
+      let message = ($0 as? AdvertisedAddress.Unknown)?.message ?? ""
+      return message.contains("set DYNA_ADVERTISE") && message.contains("10.0.0.5, 192.168.1.5")
+    }
+  }
+
   @Test("a machine without a network is reached by itself alone, and cannot join by a wildcard")
   func noNetwork() throws {
     let none = RouteTable(
-      sourceToReach: { _ in nil }, defaultSource: { nil },
+      sourceToReach: { _ in nil }, defaultSource: { nil }, interfaceAddresses: { [] },
       resolve: { InternetAddress(literal: $0).map { [$0] } ?? [] })
     let alone = try AdvertisedAddress.find(
       configured: nil, boundHost: "0.0.0.0", boundPort: 1, seeds: [], routes: none)

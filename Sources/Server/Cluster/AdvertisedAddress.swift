@@ -8,6 +8,7 @@ import Platform
 struct RouteTable {
   var sourceToReach: (InternetAddress) -> InternetAddress? = Routing.source(toReach:)
   var defaultSource: () -> InternetAddress? = Routing.defaultSource
+  var interfaceAddresses: () -> [InternetAddress] = Routing.interfaceAddresses
   var resolve: (String) -> [InternetAddress] = { (try? InternetAddress.resolve($0)) ?? [] }
 }
 
@@ -46,7 +47,19 @@ enum AdvertisedAddress {
         return Endpoint(own, port: boundPort)
       }
     }
-    if let own = routes.defaultSource() { return Endpoint(own, port: boundPort) }
+    if let own = routes.defaultSource(), bound.takes(own) { return Endpoint(own, port: boundPort) }
+    // Without a default route, as in an internal network of containers, an only address is the one.
+    let all = routes.interfaceAddresses().filter { bound.takes($0) }
+    let four = all.filter(\.isIPv4)
+    let candidates = four.isEmpty ? all : four
+    if candidates.count > 1 {
+      throw Unknown(
+        message: """
+          this machine has several addresses and no default route: set DYNA_ADVERTISE to the one \
+          that the other nodes reach, of \(candidates.map { "\($0)" }.joined(separator: ", "))
+          """)
+    }
+    if let own = candidates.first { return Endpoint(own, port: boundPort) }
     // A machine without a network still is a cluster of its own, which only itself can reach.
     if seeds.isEmpty { return Endpoint(host: Array("127.0.0.1".utf8), port: boundPort) }
     throw Unknown(
@@ -78,6 +91,12 @@ enum AdvertisedAddress {
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
     return (String(host), port)
   }
+}
+
+extension InternetAddress {
+  /// Whether a socket that is bound to this wildcard is reached by that address: `0.0.0.0` takes
+  /// IPv4 alone, `::` both.
+  fileprivate func takes(_ address: InternetAddress) -> Bool { address.isIPv4 || !isIPv4 }
 }
 
 extension Endpoint {

@@ -48,7 +48,9 @@ final class TestNetwork: @unchecked Sendable {
     }
   }()
 
-  init(_ count: Int) throws {
+  /// - Parameter hasDefaultRoute: whether the machines know a way to everywhere, though it leads to
+  ///   nothing; without one they are like containers on an internal network.
+  init(_ count: Int, hasDefaultRoute: Bool = true) throws {
     Self.sweep
     let prefix = "dynaswift-\(getpid())-\(Serial.next())"
     machines = (0..<count).map { NetworkNamespace(name: "\(prefix)-\($0)") }
@@ -65,7 +67,7 @@ final class TestNetwork: @unchecked Sendable {
         ip -n \(name) link add eth0 type veth peer name port\(index) netns \(hub)
         ip -n \(name) addr add \(Self.address(index))/24 dev eth0
         ip -n \(name) link set eth0 up
-        ip -n \(name) route add default via 10.77.0.254
+        \(hasDefaultRoute ? "ip -n \(name) route add default via 10.77.0.254" : "")
         ip -n \(hub) link set port\(index) master wire up
         """
     }
