@@ -1,3 +1,5 @@
+import Bytes
+
 /// A node's number: drawn at random once, kept with its data, never derived from an address.
 public struct NodeID: Hashable, Comparable, Sendable {
   public let rawValue: UInt64
@@ -5,6 +7,15 @@ public struct NodeID: Hashable, Comparable, Sendable {
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
   public static func < (left: NodeID, right: NodeID) -> Bool { left.rawValue < right.rawValue }
+}
+
+extension NodeID: CustomStringConvertible {
+  /// Sixteen hexadecimal digits, as users are shown it.
+  public var description: String {
+    var digits = ByteBuffer()
+    Hex.append(rawValue, digits: 16, to: &digits)
+    return String(decoding: digits.copied(), as: UTF8.self)
+  }
 }
 
 /// One start of a node. A greater boot of the same node has replaced the lesser one.

@@ -90,9 +90,27 @@ public struct AppliedEntries: Sendable {
   /// Numbers (from 0) of entries that lost against another node's record which was already here;
   /// of those passed over too.
   public let superseded: [UInt32]
+  /// Those that a broken clock made: their time is further ahead of the wall than the own clock
+  /// follows.
+  public let ahead: AheadEntries
 
-  public init(position: UInt64, superseded: [UInt32]) {
+  public init(position: UInt64, superseded: [UInt32], ahead: AheadEntries = AheadEntries()) {
     self.position = position
     self.superseded = superseded
+    self.ahead = ahead
+  }
+}
+
+/// Entries with a time from the future.
+public struct AheadEntries: Equatable, Sendable {
+  public private(set) var count: UInt64 = 0
+  /// Who wrote the first of them.
+  public private(set) var node = NodeID(0)
+
+  public init() {}
+
+  public mutating func add(from node: UInt64) {
+    if count == 0 { self.node = NodeID(node) }
+    count += 1
   }
 }

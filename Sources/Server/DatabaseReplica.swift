@@ -71,7 +71,8 @@ struct DatabaseReplica: Replica {
     }
     database.log.kick()
     database.wakeWatchers()
-    return AppliedEntries(position: database.log.appended, superseded: superseded)
+    return AppliedEntries(
+      position: database.log.appended, superseded: superseded, ahead: writer.ahead)
   }
 
   mutating func merge(_ clock: ShardClock, intoShard shard: Int) -> UInt64? {

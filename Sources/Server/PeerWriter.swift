@@ -1,6 +1,7 @@
 // Peers' writes on their way into the database.
 
 import Bytes
+import Cluster
 import Durability
 import Platform
 import Store
@@ -28,6 +29,8 @@ struct PeerWriter {
   private var owner = OwnerID(rawValue: 0)
   private var origin: Origin
   private var originID: OriginID
+  /// Of the last call of `apply`: entries that the own clock did not follow.
+  private(set) var ahead = AheadEntries()
 
   /// Entries applied under one hold of a lock.
   private static let groupMax = 32
@@ -66,6 +69,7 @@ struct PeerWriter {
 
   private mutating func prepare(_ entries: Span<UInt8>, count: Int) -> Bool {
     prepared.removeAll(keepingCapacity: true)
+    ahead = AheadEntries()
     var reader = LogEntryReader(entries)
     var latest: UInt64 = 0
     let wall = SystemClock.wallMilliseconds()
@@ -83,17 +87,15 @@ struct PeerWriter {
         Prepared(
           start: start, end: reader.offset, hash: hash, table: table, owner: owner,
           origin: originID, dot: entry.stamp.dot))
-      if !Self.isAhead(entry.hybridTime, of: wall) { latest = max(latest, entry.hybridTime) }
+      if HybridClock.isAhead(entry.hybridTime, of: wall) {
+        ahead.add(from: entry.node)
+      } else {
+        latest = max(latest, entry.hybridTime)
+      }
     }
     guard reader.isAtEnd else { return false }
     if latest > 0 { database.clock.withLock { _ = $0.observe(latest, wallMilliseconds: wall) } }
     return true
-  }
-
-  /// Whether a broken clock made this time: the record is stored, the own clock does not follow.
-  private static func isAhead(_ hybridTime: UInt64, of wall: UInt64) -> Bool {
-    let limit = wall + HybridClock.aheadMillisecondsMax
-    return hybridTime >> HybridClock.counterBits > limit
   }
 
   /// Finds the numbers of the entry's names. False where there is no room for more names.

@@ -41,7 +41,8 @@ public struct HybridClock: Sendable {
     min(milliseconds, .max >> counterBits) << counterBits
   }
 
-  private static func isAhead(_ time: UInt64, of wallMilliseconds: UInt64) -> Bool {
+  /// Whether a broken clock made this time: it is further ahead of the wall than any clock follows.
+  public static func isAhead(_ time: UInt64, of wallMilliseconds: UInt64) -> Bool {
     let milliseconds = time >> counterBits
     return milliseconds > wallMilliseconds
       && milliseconds - wallMilliseconds > aheadMillisecondsMax

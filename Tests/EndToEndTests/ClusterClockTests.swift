@@ -42,6 +42,16 @@ struct ClusterClockTests {
           offsets.contains { abs($0 - offset) < 30_000 }
         }
       })
+    // The first one has two others to warn of, by their names and their directions.
+    for (other, direction) in [(1, "behind"), (2, "ahead of")] {
+      let address = "127.0.0.1:\(cluster[other].port)"
+      #expect(
+        eventually(within: 30 * Node.slowness) {
+          cluster[0].log.split(separator: "\n").contains {
+            $0.contains(" at \(address) is ") && $0.contains(" ms \(direction) this node's")
+          }
+        })
+    }
     try cluster.stop()
   }
 

@@ -110,6 +110,24 @@ struct DatabaseReplicaTests {
     #expect(clock.count == 6)
   }
 
+  @Test("writes from the future are taken, counted and not followed")
+  func ahead() throws {
+    let (a, b) = try pair()
+    try a.put("now", "1")
+    let before = apply(entries(of: a), to: b)
+    #expect(before?.ahead == AheadEntries())
+    let hour = HybridClock.time(ofMilliseconds: SystemClock.wallMilliseconds() + 3_600_000)
+    var replica = DatabaseReplica(database: a.database)
+    let isPromised = replica.exceed(hour)
+    #expect(isPromised)
+    try a.put("x", "1")
+    try a.put("y", "1")
+    let ahead = apply(entries(of: a), to: b)?.ahead
+    #expect(ahead?.count == 2 && ahead?.node == NodeID(0xa))
+    #expect(b.value("x") == "1")
+    #expect(b.database.clock.withLock { $0.last } < hour)
+  }
+
   @Test("of two writes of a key the greater stamp stays on both, and the loser's node is told")
   func concurrent() throws {
     let (a, b) = try pair()

@@ -28,6 +28,14 @@ struct ClockOffset: Sendable {
 
   var roundTripMicroseconds: UInt64? { fastest?.roundTripMicroseconds }
 
+  /// Whether the two are more than `limit` apart, whatever the way there and back took. Once they
+  /// were, they are until they are within half of it.
+  func isApart(_ wasApart: Bool, limit: UInt64) -> Bool {
+    guard let fastest, let offset = fastest.offsetMilliseconds else { return wasApart }
+    if wasApart { return offset.magnitude > limit / 2 }
+    return offset.magnitude > limit + fastest.roundTripMicroseconds / 2_000
+  }
+
   private var fastest: Sample? {
     samples.min { $0.roundTripMicroseconds < $1.roundTripMicroseconds }
   }

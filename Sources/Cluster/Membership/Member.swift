@@ -71,6 +71,8 @@ struct Peer: Sendable {
   var endpoint: Endpoint
   var lastHeard: Instant?
   var clock = ClockOffset()
+  /// It was warned of how far its clock is from the own one.
+  var isClockApart = false
 
   /// Only while it is suspect.
   var suspicion: Suspicion?

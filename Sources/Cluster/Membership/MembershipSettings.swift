@@ -38,6 +38,9 @@ public struct MembershipSettings: Sendable {
   public var dialBackTimeoutMilliseconds: UInt64 = 2_000
   /// At most one unasked word a second to a member that does not know that it is held to be down.
   public var tellIntervalMilliseconds: UInt64 = 1_000
+  /// Wall clocks that are further apart than this are warned of; machines that synchronise their time
+  /// stay far below it.
+  public var clockApartMilliseconds: UInt64 = 250
 
   /// That of `ClusterSettings`.
   var mutant = Mutant.none

@@ -138,6 +138,26 @@ extension Membership {
     peers[index].clock.add(
       roundTripMicroseconds: (now.nanoseconds - probe.sentAt.nanoseconds) / 1_000,
       offsetMilliseconds: offset)
+    compareClocks(index)
+  }
+
+  /// Warns once when the wall clocks of the two machines begin to differ.
+  private mutating func compareClocks(_ index: Int) {
+    let peer = peers[index]
+    let isApart = peer.clock.isApart(peer.isClockApart, limit: settings.clockApartMilliseconds)
+    guard isApart != peer.isClockApart, let offset = peer.clock.offsetMilliseconds else { return }
+    peers[index].isClockApart = isApart
+    guard isApart else {
+      return log(.info, "the clock of \(name(peer)) agrees with this node's again")
+    }
+    log(
+      .warn,
+      """
+      the clock of \(name(peer)) is \(offset.magnitude) ms \(offset > 0 ? "ahead of" : "behind") \
+      this node's: no write is lost, but of two that do not know of each other the earlier one may \
+      win; let both machines synchronise their time
+      """
+    )
   }
 
   mutating func countNack(_ packet: MembershipPacket) {

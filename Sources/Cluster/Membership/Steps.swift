@@ -98,9 +98,7 @@ extension Membership {
   func name(_ peer: Peer) -> String { name(peer.id, peer.endpoint) }
 
   func name(_ node: NodeID, _ endpoint: Endpoint) -> String {
-    var digits = ByteBuffer()
-    Hex.append(node.rawValue, digits: 16, to: &digits)
-    return "node \(String(decoding: digits.copied(), as: UTF8.self)) at \(endpoint)"
+    "node \(node) at \(endpoint)"
   }
 
   /// `interval`, more or less a fifth.

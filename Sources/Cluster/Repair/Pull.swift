@@ -135,7 +135,10 @@ extension Replication {
       let count = reader.readVarint(), count > 0
     else { return endPull(number, at: now) }
     for _ in 0..<count {
-      guard takeSection(reading: &reader, pull: number, peer: index, replica: &replica) else {
+      guard
+        takeSection(
+          reading: &reader, pull: number, peer: index, replica: &replica, effects: &effects)
+      else {
         return endPull(number, at: now)
       }
     }
@@ -160,7 +163,8 @@ extension Replication {
 
   /// Takes one page of one shard. False where it is not what was asked for, or there is no room.
   private mutating func takeSection<R: Replica & ~Copyable>(
-    reading reader: inout ByteReader, pull number: Int, peer index: Int, replica: inout R
+    reading reader: inout ByteReader, pull number: Int, peer index: Int, replica: inout R,
+    effects: inout [Effect]
   ) -> Bool {
     guard var part = pulls[number].parts.first, let shard = reader.readUInt16(),
       Int(shard) == part.shard, let flags = reader.readUInt8()
@@ -180,9 +184,10 @@ extension Replication {
     else { return false }
     if count > 0 {
       let isForced = pulls[number].isRepair || settings.mutant == .applySeen
-      guard replica.apply(entries, count: Int(count), evenSeen: isForced) != nil else {
+      guard let applied = replica.apply(entries, count: Int(count), evenSeen: isForced) else {
         return false
       }
+      note(applied.ahead, effects: &effects)
       counters.pulledEntries += count
     }
     if let next, settings.mutant != .mergeBeforeEnd {

@@ -126,7 +126,7 @@ extension Replication {
     effects.append(
       .log(
         .error,
-        "shards differ from node \(peers[index].id.rawValue) although both have seen the same: \(shards); records are exchanged"
+        "shards differ from node \(peers[index].id) although both have seen the same: \(shards); records are exchanged"
       ))
     begin(differing, from: index, isRepair: true, now: now, replica: replica, effects: &effects)
   }

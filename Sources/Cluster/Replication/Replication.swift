@@ -28,6 +28,8 @@ struct Replication: Sendable {
   var filling: Filling?
   var verification: Verification
   var counters = ReplicationCounters()
+  /// Nodes whose writes came from the future, as far as that was told.
+  var nodesAhead: [NodeID] = []
   /// Who keeps tombstones from going, as of the last look; nil where nobody does.
   var collectionBlocker: NodeID?
 

@@ -4,6 +4,8 @@ public struct ReplicationCounters: Equatable, Sendable {
   public internal(set) var pushedEntries: UInt64 = 0
   /// Entries that peers sent as they were written.
   public internal(set) var receivedEntries: UInt64 = 0
+  /// Entries of peers, pulled ones too, with a time more than a minute ahead of this node's wall clock.
+  public internal(set) var aheadEntries: UInt64 = 0
   /// How often a peer fell so far behind that it has to pull.
   public internal(set) var queueDrops: UInt64 = 0
   /// Entries that peers were sent because they asked for what they lack.

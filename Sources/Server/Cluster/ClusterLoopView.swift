@@ -61,6 +61,7 @@ extension ClusterLoop {
       ("missing_shards", Int64(status.missingShards)),
       ("pushed_entries", Int64(clamping: status.replication.pushedEntries)),
       ("received_entries", Int64(clamping: status.replication.receivedEntries)),
+      ("ahead_entries", Int64(clamping: status.replication.aheadEntries)),
       ("pulled_entries", Int64(clamping: status.replication.pulledEntries)),
       ("served_entries", Int64(clamping: status.replication.servedEntries)),
       ("queue_drops", Int64(clamping: status.replication.queueDrops)),

@@ -199,10 +199,6 @@ extension DataLoop {
   }
 
   private static func list(_ ids: [NodeID]) -> String {
-    ids.map { id in
-      var digits = ByteBuffer()
-      Hex.append(id.rawValue, digits: 16, to: &digits)
-      return String(decoding: digits.copied(), as: UTF8.self)
-    }.joined(separator: ", ")
+    ids.map { "\($0)" }.joined(separator: ", ")
   }
 }

@@ -38,15 +38,17 @@ extension SimulatedReplica: Replica {
     guard admits(bytes: bytes) else { return nil }
     var reader = LogEntryReader(entries)
     var superseded: [UInt32] = []
+    var ahead = AheadEntries()
     var number: UInt32 = 0
     while let entry = reader.next() {
       guard entry.kind == .put || entry.kind == .tombstone else { return nil }
       guard let lost = apply(entry, evenSeen) else { return nil }
       if lost { superseded.append(number) }
+      if HybridClock.isAhead(entry.hybridTime, of: wallMilliseconds) { ahead.add(from: entry.node) }
       number += 1
     }
     guard reader.isAtEnd, Int(number) == count else { return nil }
-    return AppliedEntries(position: nextLSN - 1, superseded: superseded)
+    return AppliedEntries(position: nextLSN - 1, superseded: superseded, ahead: ahead)
   }
 
   /// - Returns: whether the entry lost against a different record; nil where it is of no use.

@@ -121,6 +121,41 @@ struct ProbingTests {
     #expect((4_000...6_000).contains(try #require(status.roundTripMicroseconds)))
   }
 
+  @Test("clocks that are apart are warned of once, and so is that they agree again")
+  func clocksApart() throws {
+    let world = MembershipWorld(seed: 8)
+    world.delayMilliseconds = 2...2
+    world.start(0)
+    world.start(1, seeds: [0])
+    func set(_ milliseconds: UInt64, _ index: Int) {
+      world.step(index) { membership, now, _, _, _ in
+        membership.setWallClock(milliseconds: milliseconds, at: now)
+      }
+    }
+    func lines(_ index: Int) -> [String] {
+      world.hosts[index].logs.filter { $0.contains("clock of node") }
+    }
+    let start: UInt64 = 1_700_000_000_000
+    set(start, 0)
+    set(start + 240, 1)
+    world.run(seconds: 20)
+    #expect(lines(0).isEmpty && lines(1).isEmpty)
+    set(start + 20_000, 0)
+    set(start + 20_700, 1)
+    world.run(seconds: 40)
+    #expect(lines(0).count == 1 && lines(1).count == 1)
+    #expect(lines(0).first?.contains("ms ahead of this node's") == true)
+    #expect(lines(1).first?.contains("ms behind this node's") == true)
+    set(start + 60_000, 0)
+    set(start + 60_200, 1)
+    world.run(seconds: 40)
+    #expect(lines(0).count == 1, "not within half of the limit")
+    set(start + 100_000, 0)
+    set(start + 100_020, 1)
+    world.run(seconds: 40)
+    #expect(lines(0).count == 2 && lines(0).last?.contains("agrees with this node's again") == true)
+  }
+
   @Test("a slow node doubts itself first, and recovers")
   func localHealth() {
     var health = LocalHealth()

@@ -165,6 +165,7 @@ struct TestReplica: Replica, ~Copyable {
   ) -> AppliedEntries? {
     var reader = ByteReader(entries)
     var superseded: [UInt32] = []
+    var ahead = AheadEntries()
     for number in 0..<count {
       guard hasRoom, let write = TestWrite(reading: &reader) else { return nil }
       if clocks[write.shard].contains(write.stamp.dot), !evenSeen {
@@ -172,12 +173,14 @@ struct TestReplica: Replica, ~Copyable {
         continue
       }
       log.append(.write(write))
-      _ = time.observe(write.stamp.hybridTime, wallMilliseconds: wallMilliseconds)
+      if !time.observe(write.stamp.hybridTime, wallMilliseconds: wallMilliseconds) {
+        ahead.add(from: write.stamp.node)
+      }
       store(write)
       if hasLost(write) { superseded.append(UInt32(number)) }
     }
     guard reader.remaining == 0 else { return nil }
-    return AppliedEntries(position: appended, superseded: superseded)
+    return AppliedEntries(position: appended, superseded: superseded, ahead: ahead)
   }
 
   mutating func merge(_ clock: ShardClock, intoShard shard: Int) -> UInt64? {
