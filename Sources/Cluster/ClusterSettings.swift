@@ -33,6 +33,14 @@ public struct ClusterSettings: Sendable {
   /// Bytes of clocks in one answer; the rest is asked for again.
   public var clocksBytesMax = 512 << 10
 
+  /// How long a node that starts looks for other members before it says that it is ready without.
+  public var catchUpMilliseconds: UInt64 = 5_000
+  /// Who meets another member again and lacks so many of its writes says that it is not ready until
+  /// it has them; fewer are there in a moment.
+  public var catchUpEntriesMin: UInt64 = 1_000
+  /// Longer than any turn takes: a process that did nothing for so long was stopped.
+  public var standstillMilliseconds: UInt64 = 5_000
+
   // MARK: Pull
 
   /// Pulls in flight: enough that the network and both disks are at work together.
@@ -120,6 +128,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case endSuspicionAtOnce
   /// The saved members are not read.
   case forgetMembers
+  /// Seeds are asked only while no member answers.
+  case forgetSeeds
   /// A node whose join fails is a cluster of its own.
   case formOwnCluster
   /// A node that stops says nothing.

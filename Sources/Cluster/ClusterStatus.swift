@@ -14,8 +14,9 @@ public struct ClusterStatus: Sendable {
     /// Positive where its wall clock is ahead; nil while unknown.
     public let clockOffsetMilliseconds: Int64?
     public let roundTripMicroseconds: UInt64?
-    /// Writes that this node has and it has not, as of the last comparison.
-    public internal(set) var lag: UInt64 = 0
+    /// Writes that this node has and it has not: as of the last comparison, or, where it does not
+    /// answer, all since what it last said. Nil where it has said nothing since this node's start.
+    public internal(set) var lag: UInt64?
     /// Shards of which it has what this node has not.
     public internal(set) var wantedShards = 0
     /// Bytes of own writes that wait for it.
@@ -47,6 +48,8 @@ public struct ClusterStatus: Sendable {
   public let removed: [Cluster.Member]
   /// Whether everything that was there when the node joined is here and durable.
   public let isReady: Bool
+  /// Whether this node was away and lacks what others have: it serves, and others serve better.
+  public let isCatchingUp: Bool
   /// Shards that a joining node still lacks.
   public let missingShards: Int
   /// Who kept tombstones from going at the last look.

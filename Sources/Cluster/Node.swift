@@ -184,6 +184,9 @@ public struct Node: ~Copyable {
 
   public var isReady: Bool { replication.isReady }
 
+  /// Whether this node was away and has not yet all that it missed.
+  public var isCatchingUp: Bool { replication.catchUp != nil }
+
   /// What this node believes of another one; nil where that is no member and never was.
   public func state(of member: NodeID) -> MemberState? { membership.state(of: member) }
 
@@ -216,6 +219,7 @@ public struct Node: ~Copyable {
     for index in members.indices { replication.describe(&members[index]) }
     return ClusterStatus(
       members: members, removed: membership.removedMembers, isReady: replication.isReady,
+      isCatchingUp: isCatchingUp,
       missingShards: replication.filling?.missing.count ?? 0,
       collectionBlocker: replication.collectionBlocker, replication: replication.counters,
       membership: membership.counters)
@@ -225,10 +229,23 @@ public struct Node: ~Copyable {
 extension Replication {
   func describe(_ member: inout ClusterStatus.Member) {
     guard let index = index(of: member.id) else { return }
-    member.lag = peers[index].lag
+    member.lag = lag(of: index)
     member.wantedShards = peers[index].wanted.count
     member.queueBytes = outbox.byteCount(from: peers[index].push.unanswered)
     member.sentBytes = peers[index].sentBytes
     member.heldTombstones = peers[index].heldTombstones
+  }
+
+  func lag(of index: Int) -> UInt64? {
+    guard let advert = peers[index].advert else { return nil }
+    // Who answers is compared with every second.
+    guard !peers[index].isReachable || peers[index].exchange.isFailing,
+      let own = ownAdvert.durable
+    else { return peers[index].lag }
+    var lag: UInt64 = 0
+    for shard in 0..<Shard.count where advert.digests[shard] != own.digests[shard] {
+      lag &+= advert.clocks[shard].missingCount(of: own.clocks[shard])
+    }
+    return lag
   }
 }

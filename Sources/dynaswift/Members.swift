@@ -77,7 +77,7 @@ enum Members {
       let isOwn = member.isTrue("self")
       rows.append([
         member.text("node") ?? "", member.text("address") ?? "", member.text("status") ?? "",
-        isOwn ? "–" : "\(member.number("lag") ?? 0)",
+        isOwn ? "–" : member.number("lag").map { "\($0)" } ?? "–",
         isOwn ? "–" : "\(member.number("tombstones_blocked") ?? 0)",
         isOwn ? "(this node)" : ago(member.number("last_heartbeat") ?? 0, now),
       ])

@@ -233,4 +233,63 @@ import Testing
     #expect(replica.tombstones == 0)
     #expect(node.counters.refusedRequests > 0)
   }
+
+  // MARK: Back after an absence
+
+  private func write(_ count: UInt32, to index: Int, _ cluster: TestCluster) {
+    for number in 0..<count {
+      _ = cluster.hosts[index].replica.write(
+        shard: Int(number % 30), key: UInt8(number), isDead: false, value: number)
+      cluster.run(milliseconds: 5)
+    }
+  }
+
+  @Test("a node that was away is not ready before it has what it missed; others are all the time")
+  func catchUp() {
+    let cluster = TestCluster(2, seed: 31)
+    #expect(cluster.run(atMost: 2_000) { cluster.hosts.allSatisfy { $0.node.catchUp == nil } })
+    cluster.crash(1)
+    write(60, to: 0, cluster)
+    cluster.run(milliseconds: 200)
+    #expect(cluster.hosts[0].node.lag(of: 0) == 60, "a member that does not answer lags too")
+    cluster.restart(1)
+    #expect(cluster.hosts[1].node.catchUp != nil)
+    let isBack = cluster.run(atMost: 20_000) {
+      #expect(cluster.hosts[0].node.catchUp == nil)
+      return cluster.hosts[1].node.catchUp == nil
+    }
+    #expect(isBack && cluster.haveConverged)
+  }
+
+  @Test("a node that finds nobody is ready after a while")
+  func nobody() {
+    let cluster = TestCluster(2, seed: 32)
+    cluster.run(milliseconds: 1_000)
+    cluster.crash(0)
+    cluster.crash(1)
+    cluster.restart(1)
+    cluster.run(milliseconds: cluster.settings.catchUpMilliseconds - 500)
+    #expect(cluster.hosts[1].node.catchUp != nil)
+    cluster.run(milliseconds: 1_000)
+    #expect(cluster.hosts[1].node.catchUp == nil)
+  }
+
+  @Test("after a split, or a standstill, who lacks much catches up; who lacks little is ready")
+  func meetAgain() {
+    var settings = ClusterSettings.small
+    settings.catchUpEntriesMin = 40
+    let cluster = TestCluster(2, seed: 33, settings: settings)
+    cluster.run(milliseconds: 2_000)
+    cluster.split(0, 1)
+    write(60, to: 0, cluster)
+    write(3, to: 1, cluster)
+    cluster.healAll()
+    var wasCatchingUp = false
+    let hasConverged = cluster.run(atMost: 20_000) {
+      #expect(cluster.hosts[0].node.catchUp == nil)
+      if cluster.hosts[1].node.catchUp != nil { wasCatchingUp = true }
+      return cluster.haveConverged && cluster.hosts[1].node.catchUp == nil
+    }
+    #expect(hasConverged && wasCatchingUp)
+  }
 }

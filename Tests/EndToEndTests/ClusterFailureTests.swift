@@ -47,6 +47,50 @@ struct ClusterFailureTests {
     try cluster.stop()
   }
 
+  @Test("a node that was away serves, and is not ready before it has what it missed")
+  func away() throws {
+    let settings = [
+      "CLUSTER_SECRET": NodeCluster.secret, "DYNA_LIMIT_PULL_BYTES_SECOND": "4000000",
+    ]
+    let first = try Node(settings)
+    let second = try Node(settings, arguments: ["127.0.0.1:\(first.port)"])
+    let cluster = try NodeCluster(of: [first, second])
+    let client = Client(first, as: "alice")
+    try client.store("t", "before", "1")
+    try cluster.waitForAgreement()
+    try second.kill()
+    #expect(eventually(within: Self.noticeSeconds) { first.activeCount == 1 })
+    // More than is kept for a member, so that it is pulled: four of twelve megabytes a second.
+    let count = 12_000
+    let value = ByteText("\"" + String(repeating: "v", count: 1_000) + "\"")
+    try client.storeAll("t", (0..<count).map { (key: "k\($0)", value: value) })
+    #expect(
+      try eventually(within: 10 * Node.slowness) { try lag(at: first) >= count },
+      "a member that is down lags")
+    try second.start(samePort: true)
+    #expect(!second.isReady)
+    #expect(try Client(second).get("t", "before").status == 200)
+    try Client(second, as: "alice").store("t", "meanwhile", "1")
+    #expect(first.isReady)
+    let taken = seconds {
+      #expect(eventually(within: 60 * Node.slowness) { second.isReady })
+    }
+    #expect(taken > 1.5, "\(taken) s")
+    for key in ["k0", "k\(count / 2)", "k\(count - 1)"] {
+      #expect(try Client(second).get("t", key).status == 200)
+    }
+    try cluster.waitForAgreement()
+    #expect(try first.waitForValue("t", "meanwhile", "1"))
+    try cluster.stop()
+  }
+
+  /// How far the one member that is down lags, as a node shows it.
+  private func lag(at node: Node) throws -> Int {
+    let text = try Client(node).stats().string
+    let found = text.firstMatch(of: #/"status":"(?:Suspect|Down)","lag":(\d+)/#)
+    return found.flatMap { Int($0.1) } ?? 0
+  }
+
   @Test("a node that sleeps for longer than suspicion wakes up, refutes and catches up")
   func asleep() throws {
     let cluster = try NodeCluster(3)

@@ -142,6 +142,7 @@ extension Membership {
         ? nil : now.advanced(byMilliseconds: settings.redialFirstMilliseconds)
       changes.append(.down(node))
       log(.warn, "\(name(peers[index])) is down")
+      askSeedsSoon()
     case .removed:
       peers[index].dialAt = nil
       mustSave = true

@@ -38,8 +38,14 @@ extension Membership {
       interval = min(interval * 3 / 2, settings.redialLongestMilliseconds)
     }
     peers[index].dialAttempts += 1
+    if peers[index].state == .unheard, peers[index].dialAttempts == Self.unheardDials {
+      log(.warn, "nothing was heard of \(name(peers[index])) since this node started")
+    }
     return now.advanced(byMilliseconds: Self.jittered(interval, &random))
   }
+
+  /// By then some ten seconds have passed.
+  private static let unheardDials: UInt64 = 5
 
   private mutating func dial(_ index: Int) {
     guard !peers[index].isDialled else { return }
@@ -57,23 +63,43 @@ extension Membership {
 
   // MARK: Seeds
 
-  /// Seeds serve to find the cluster: for a node that joins, and for one none of whose members answers
-  /// at the address it had.
+  /// Seeds serve to find the cluster: for a node that joins, and for one some of whose members do not
+  /// answer at the addresses they had. The others may have come back at new ones and found each other,
+  /// and nobody but a seed's name leads from here to there.
   var wantsSeeds: Bool {
-    !seeds.isEmpty && !isLeaving && (isJoining || !hasReachablePeer)
+    !seeds.isEmpty && !isLeaving && (isJoining || hasLostPeer)
       && !outstanding.contains { $0.purpose == .seed }
   }
 
+  private var hasLostPeer: Bool {
+    if settings.mutant == .forgetSeeds { return !hasReachablePeer }
+    return peers.indices.contains {
+      peers[$0].state == .unheard || peers[$0].state == .down
+    }
+  }
+
   var hasReachablePeer: Bool { peers.indices.contains { peers[$0].state.isReachable } }
+
+  /// Somebody was lost: the seeds are asked as if it were for the first time.
+  mutating func askSeedsSoon() {
+    guard !seeds.isEmpty else { return }
+    seedAttempts %= UInt64(seeds.count)
+    let soon = now.advanced(byMilliseconds: settings.joinFirstMilliseconds)
+    seedAt = min(seedAt ?? soon, soon)
+  }
 
   mutating func driveSeeds(_ random: inout SeededRandom) {
     guard wantsSeeds, let due = seedAt, due <= now else { return }
     let seed = seeds[Int(seedAttempts % UInt64(seeds.count))]
     seedAttempts += 1
-    // Every seed once at short distance, then all of them ever more seldom.
+    // Every seed once at short distance, then all of them ever more seldom; a member may be down for days.
     var interval = settings.joinFirstMilliseconds
-    for _ in 0..<min(seedAttempts / UInt64(seeds.count), 8) {
-      interval = min(interval * 3 / 2, settings.joinLongestMilliseconds * 5 / 6)
+    let longest =
+      hasReachablePeer
+      ? max(interval, settings.exchangeIntervalMilliseconds / UInt64(seeds.count))
+      : settings.joinLongestMilliseconds * 5 / 6
+    for _ in 0..<min(seedAttempts / UInt64(seeds.count), 16) {
+      interval = min(interval * 3 / 2, longest)
     }
     seedAt = now.advanced(byMilliseconds: Self.jittered(interval, &random))
     ask(

@@ -18,6 +18,9 @@ struct Exchange: Sendable {
 
   init() {}
 
+  /// Whether the last one was not answered.
+  var isFailing: Bool { retry.notBefore != nil }
+
   func isDue(at now: Instant) -> Bool { request == nil && (nextAt.map { $0 <= now } ?? true) }
 
   mutating func begin(_ id: RequestID, with advert: Advert) {
@@ -103,7 +106,8 @@ extension Replication {
         let advert = Advert(
           hybridTime: hybridTime, memberDigest: memberDigest, clocks: own.clocks,
           digests: own.digests)
-        return learn(advert, of: index, own: own, now: now, replica: replica)
+        return learn(
+          advert, of: index, own: own, now: now, replica: replica, effects: &effects)
       }
       let id = askForDifferences(index, from: 0, own, effects: &effects)
       return peers[index].exchange.goOn(id, hybridTime: hybridTime)
@@ -116,7 +120,7 @@ extension Replication {
         return peers[index].exchange.goOn(id)
       }
       let advert = peers[index].exchange.learned(memberDigest: memberDigest)
-      return learn(advert, of: index, own: own, now: now, replica: replica)
+      return learn(advert, of: index, own: own, now: now, replica: replica, effects: &effects)
     default: break
     }
     peers[index].exchange.failed(at: now, settings: settings)
@@ -148,8 +152,10 @@ extension Replication {
 
   /// Notes what a peer has seen, and which shards are to be pulled from it.
   private mutating func learn<R: Replica & ~Copyable>(
-    _ advert: Advert, of index: Int, own: Advert, now: Instant, replica: borrowing R
+    _ advert: Advert, of index: Int, own: Advert, now: Instant, replica: borrowing R,
+    effects: inout [Effect]
   ) {
+    compareAfterAbsence(advert, of: index, now: now, replica: replica, effects: &effects)
     if settings.mutant == .pullForEver {
       for shard in 0..<Shard.count where own.digests[shard] != 0 {
         peers[index].wanted.insert(shard)

@@ -26,6 +26,8 @@ struct Replication: Sendable {
   /// Shards of the pulls in flight.
   var shardsInPull = ShardSet()
   var filling: Filling?
+  /// What is missing since this node was away.
+  var catchUp: CatchUp?
   var verification: Verification
   var counters = ReplicationCounters()
   /// Nodes whose writes came from the future, as far as that was told.
@@ -44,6 +46,10 @@ struct Replication: Sendable {
     self.own = own
     self.settings = settings
     filling = isReady ? nil : Filling()
+    if isReady {
+      catchUp = CatchUp(
+        until: now.advanced(byMilliseconds: settings.catchUpMilliseconds), now: now)
+    }
     pace = Pace(bytesPerSecond: settings.pullBytesPerSecond)
     advertAt = now
     advancedAt = now
@@ -98,6 +104,7 @@ struct Replication: Sendable {
       }
     }
     filling?.prefer(source)
+    if peers.isEmpty { catchUp = nil }
   }
 
   private mutating func disconnect(_ peer: inout ReplicationPeer) {
@@ -188,6 +195,7 @@ struct Replication: Sendable {
   mutating func advance<R: Replica & ~Copyable>(
     now: Instant, replica: inout R, random: inout SeededRandom, effects: inout [Effect]
   ) {
+    noticeStandstill(now)
     advancedAt = now
     ownAdvert.promote(replica: replica, settings: settings)
     answerWaiting(through: replica.committed, effects: &effects)
@@ -208,6 +216,7 @@ struct Replication: Sendable {
     dropSent()
     pull(now: now, replica: replica, effects: &effects)
     finishFilling(now: now, replica: replica, effects: &effects)
+    finishCatchUp(now: now, replica: replica, effects: &effects)
     if collectAt <= now {
       collectTombstones(replica: &replica)
       collectAt = now.advanced(byMilliseconds: settings.collectMilliseconds)
@@ -220,6 +229,7 @@ struct Replication: Sendable {
     var next = min(collectAt, verification.at)
     if !peers.isEmpty { next = min(next, advertAt) }
     if let at = paceOpensAt { next = min(next, at) }
+    if let at = catchUp?.lookAt { next = min(next, at) }
     // A time that has passed does not hinder any more: something else does, and will say so.
     let passed = settings.mutant == .deadlineInPast ? Instant(nanoseconds: 0) : advancedAt
     // By place: a copy of a peer counts references.

@@ -28,7 +28,7 @@ struct ReplicationPeer: Sendable {
   var pullRetry = Retry()
   /// Nothing was exchanged since it became reachable: what is missing is missing for long.
   var isFresh = true
-  /// Own writes, and those it could have from here, that it has not seen: as of the last exchange.
+  /// Writes that are here and that it has not seen: as of the last exchange.
   var lag: UInt64 = 0
   var sentBytes: UInt64 = 0
   /// Tombstones that are kept because of it, as of the last look.

@@ -61,6 +61,7 @@ final class ClusterGate: Sendable {
   private let shown: Locked<ClusterView>
   private let peers = Atomic<Bool>(false)
   private let ready = Atomic<Bool>(false)
+  private let catchingUp = Atomic<Bool>(false)
   private let leaving = Atomic<Bool>(false)
   private let closed = Atomic<Bool>(false)
   private let waiting = Atomic<Int>(0)
@@ -94,6 +95,9 @@ final class ClusterGate: Sendable {
 
   /// Whether everything that was in the cluster when this node came is here.
   var isReady: Bool { ready.load(ordering: .acquiring) }
+
+  /// Whether this node was away and lacks what others have: it serves, and others serve better.
+  var isCatchingUp: Bool { catchingUp.load(ordering: .acquiring) }
 
   /// What was last shown.
   var view: ClusterView { shown.withLock { $0 } }
@@ -146,9 +150,10 @@ final class ClusterGate: Sendable {
 
   func show(_ view: ClusterView) {
     let hasPeers = view.members.count > 1
-    let isReady = view.isReady
+    let (isReady, isCatchingUp) = (view.isReady, view.isCatchingUp)
     shown.withLock { $0 = view }
     peers.store(hasPeers, ordering: .releasing)
+    catchingUp.store(isCatchingUp, ordering: .releasing)
     ready.store(isReady, ordering: .releasing)
   }
 }

@@ -11,6 +11,7 @@ extension ClusterLoop {
     let wall = SystemClock.wallMilliseconds()
     var view = ClusterView()
     view.isReady = status.isReady
+    view.isCatchingUp = status.isCatchingUp
     for member in status.members {
       var shown = ClusterView.Member()
       shown.id = member.id.rawValue
@@ -40,8 +41,9 @@ extension ClusterLoop {
   private func figures(
     of member: ClusterStatus.Member
   ) -> [(name: StaticString, value: Int64)] {
-    var figures: [(name: StaticString, value: Int64)] = [
-      ("lag", Int64(clamping: member.lag)),
+    var figures: [(name: StaticString, value: Int64)] = []
+    if let lag = member.lag { figures.append(("lag", Int64(clamping: lag))) }
+    figures += [
       ("wanted_shards", Int64(member.wantedShards)),
       ("queue_bytes", Int64(member.queueBytes)),
       ("sent_bytes", Int64(clamping: member.sentBytes)),

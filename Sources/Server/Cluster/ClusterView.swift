@@ -29,6 +29,8 @@ struct ClusterView: Sendable {
   /// Those that an operator took out.
   var removed: [(id: UInt64, address: [UInt8])] = []
   var isReady = false
+  /// This node was away and lacks what others have.
+  var isCatchingUp = false
   /// The address of the member for which tombstones wait.
   var tombstonesBlockedBy: [UInt8]?
   /// As the figures of a member.
@@ -54,7 +56,7 @@ extension DataLoop {
     body.append(",\"members\":")
     body.append(decimal: UInt64(view.members.count))
     body.append(",\"ready\":")
-    body.append(view.isReady ? "true" : "false")
+    body.append(view.isReady && !view.isCatchingUp ? "true" : "false")
     Self.append(view.counters, to: &body)
     body.append(",\"tombstones\":")
     body.append(decimal: UInt64(tombstoneCount))

@@ -20,9 +20,12 @@ extension DataLoop {
     reply(call.slot, call.style, "{\"status\":\"ok\"}")
   }
 
-  /// Whether clients should be sent here: the node holds what its cluster holds, and may write.
+  /// Whether clients should be sent here: the node holds what its cluster holds, and may write. One that
+  /// was away and is catching up answers them all the same.
   mutating func readyz(_ call: borrowing Call) {
-    guard isReady else { return notReady(call.slot, call.style) }
+    guard isReady, !(node.cluster?.isCatchingUp ?? false) else {
+      return notReady(call.slot, call.style)
+    }
     guard !(node.cluster?.isLeaving ?? false) else {
       return fail(call.slot, call.style, 503, "this node is stopping: ask another one")
     }

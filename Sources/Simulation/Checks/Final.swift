@@ -22,6 +22,7 @@ extension World {
     for host in living {
       guard let process = host.process else { return (.converges, "n\(host.number) is down") }
       if !process.isReady { return (.converges, "n\(host.number) is not ready") }
+      if process.node.isCatchingUp { return (.converges, "n\(host.number) is catching up") }
       if process.replica.durableLSN < process.replica.appended {
         return (.converges, "n\(host.number) has not written its log")
       }

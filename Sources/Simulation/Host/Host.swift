@@ -69,6 +69,9 @@ final class Host {
     self.syncDelay = syncDelay
   }
 
+  /// The name that leads to it, wherever it is.
+  var name: Endpoint { Endpoint(host: Array("n\(number)".utf8), port: 6660) }
+
   static func endpoint(_ number: Int, address: Int) -> Endpoint {
     Endpoint(host: Array("10.\(address).0.\(number + 1)".utf8), port: 6660)
   }

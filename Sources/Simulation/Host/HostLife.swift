@@ -6,12 +6,15 @@ import Store
 // Machines start processes, and processes end.
 
 extension World {
-  /// The first one makes the cluster; every other asks one or two of those before it. With
-  /// `endpoint` it takes the place of another one.
+  /// The first one makes the cluster; every other asks one or two of those before it, or, where
+  /// machines have names, all of them: whose only way to the others is a machine that an operator took
+  /// away finds nobody. With `endpoint` it takes the place of another one.
   func addHost(at endpoint: Endpoint? = nil) {
     let number = hosts.count
     var seeds: [Endpoint] = []
-    if number > 0 {
+    if profile.hasNames {
+      seeds = hosts.map(\.name)
+    } else if number > 0 {
       // One of them may move, and then nobody finds it under the address that a newcomer was given.
       let settled = min(number, max(1, profile.hosts - 1))
       seeds.append(hosts[random.index(below: settled)].endpoint)

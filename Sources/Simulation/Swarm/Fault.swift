@@ -49,16 +49,19 @@ public enum Fault: UInt8, CaseIterable, Sendable {
   case die
   /// An operator removes a member that lives.
   case remove
+  /// All machines stop, and come back one by one at other addresses, as containers do; they know each
+  /// other by names, which lead to where the machine is now.
+  case moveAll
 
   /// Those that happen at moments, rather than all the time.
   static let momentary: [Fault] = [
     .crash, .kill, .pause, .leave, .move, .join, .isolate, .split, .oneWay, .bridge, .clog,
     .datagrams, .failedSync, .tornStep, .fullDisk, .slowDisk, .jump,
-    .die, .remove,
+    .die, .remove, .moveAll,
   ]
 
   /// Drawn after everything else, so that they do not shift it.
-  static let late: [Fault] = [.die, .remove]
+  static let late: [Fault] = [.die, .remove, .moveAll]
 }
 
 /// Some kinds of faults.

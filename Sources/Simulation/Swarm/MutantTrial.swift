@@ -282,6 +282,10 @@ public struct MutantTrial: Sendable {
       $0.faultMilliseconds = 15_000
       $0.safetySeconds = 50
     },
+    MutantTrial(.forgetSeeds, breaks: .converges) {
+      $0.faults = FaultSet(.moveAll)
+      $0.safetySeconds = 15
+    },
     MutantTrial(.forgetMembers, breaks: .clusterIsOne) { $0.faults = FaultSet(.kill) },
     MutantTrial(.formOwnCluster, breaks: .clusterIsOne, .readyIsComplete) {
       $0.faults = FaultSet(.join, .isolate, .clog)

@@ -93,6 +93,9 @@ public struct Profile: Sendable {
     for fault in Fault.late where random.once(in: 2) { faults.insert(fault) }
   }
 
+  /// Whether machines are looked for by names rather than by addresses.
+  var hasNames: Bool { faults.has(.moveAll) }
+
   /// Takes all faults out, also those that go on all the time.
   mutating func clearFaults() {
     faults = FaultSet()

@@ -24,6 +24,7 @@ extension World {
     case .pause: pause(host, milliseconds: 1000 * random.int(1...profile.pauseSecondsMax))
     case .leave: leave(host)
     case .move: move()
+    case .moveAll: moveAll()
     case .join:
       guard joined < profile.joins else { break }
       joined += 1
@@ -117,6 +118,24 @@ extension World {
     guard !host.isRetired else { return }
     end(host, power: random.once(in: 2))
     host.endpoint = Host.endpoint(host.number, address: random.int(1...200))
+  }
+
+  /// Where names lead to machines that does no harm. Half of the time the addresses are those of
+  /// before, dealt out anew.
+  private func moveAll() {
+    let moving = hosts.filter { !$0.isRetired }
+    var endpoints = moving.map(\.endpoint)
+    if random.once(in: 2) {
+      endpoints = moving.map { Host.endpoint($0.number, address: random.int(1...200)) }
+    } else {
+      for place in endpoints.indices {
+        endpoints.swapAt(place, random.int(place...(endpoints.count - 1)))
+      }
+    }
+    for (host, endpoint) in zip(moving, endpoints) {
+      if host.isUp { end(host, power: random.once(in: 2)) }
+      host.endpoint = endpoint
+    }
   }
 
   private func jump(_ host: Host) {

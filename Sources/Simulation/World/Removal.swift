@@ -145,38 +145,42 @@ extension World {
     guard !host.isAdmitted, !host.seeds.isEmpty, hosts.contains(where: { $0.isDoomed }) else {
       return
     }
-    host.seeds.removeAll { seed in hosts.contains { $0.isDoomed && $0.endpoint == seed } }
+    host.seeds.removeAll { self.host(at: $0)?.isDoomed == true }
     let living = hosts.filter { !$0.isDoomed && $0.isAdmitted && $0 !== host }
-    guard !living.isEmpty, !living.contains(where: { host.seeds.contains($0.endpoint) }) else {
-      return
-    }
-    host.seeds = [living[random.index(below: living.count)].endpoint]
+    guard !living.isEmpty, !living.contains(where: { asks(host, $0) }) else { return }
+    host.seeds = [seed(for: living[random.index(below: living.count)])]
   }
 
   /// Whether nobody can let it in where it asks.
   private func isLost(_ host: Host) -> Bool {
     !host.isAdmitted && host.number > 0
       && !hosts.contains {
-        !$0.isDoomed && $0.isAdmitted && $0 !== host && host.seeds.contains($0.endpoint)
+        !$0.isDoomed && $0.isAdmitted && $0 !== host && asks(host, $0)
       }
   }
 
-  /// Whether a member knows nobody who is left, or not where that one is: those between them are gone.
+  /// Whether a member knows nobody who is left, nor is known to any, at least not where: those between
+  /// them are gone.
   private func isStranded(_ host: Host) -> Bool {
     let others = hosts.filter { !$0.isDoomed && $0.isAdmitted && $0 !== host }
-    return host.isAdmitted && !others.isEmpty && !others.contains { knows(host, $0) }
+    return host.isAdmitted && !others.isEmpty
+      && !others.contains { knows(host, $0) || knows($0, host) }
   }
 
   /// Whether one finds the other by what it has saved, or by its seeds.
   private func knows(_ host: Host, _ other: Host) -> Bool {
-    host.seeds.contains(other.endpoint)
+    asks(host, other)
       || host.known.contains { $0.host == other.number && $0.endpoint == other.endpoint }
+  }
+
+  private func asks(_ host: Host, _ other: Host) -> Bool {
+    host.seeds.contains { self.host(at: $0) === other }
   }
 
   /// An operator tells a member where another one is, and starts it anew.
   private func giveSeed(_ host: Host) {
     let others = hosts.filter { !$0.isDoomed && $0.isAdmitted && $0 !== host }
-    host.seeds = [others[random.index(below: others.count)].endpoint]
+    host.seeds = [seed(for: others[random.index(below: others.count)])]
     if host.isUp { end(host, power: false) }
   }
 

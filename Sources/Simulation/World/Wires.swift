@@ -4,7 +4,13 @@ import Cluster
 // What travels between processes: datagrams, requests and their answers.
 
 extension World {
-  func host(at endpoint: Endpoint) -> Host? { hosts.first { $0.endpoint == endpoint } }
+  /// The machine that has this address, or this name.
+  func host(at endpoint: Endpoint) -> Host? {
+    hosts.first { $0.endpoint == endpoint } ?? hosts.first { $0.name == endpoint }
+  }
+
+  /// How others are told to look for a machine.
+  func seed(for host: Host) -> Endpoint { profile.hasNames ? host.name : host.endpoint }
 
   // MARK: Datagrams
 

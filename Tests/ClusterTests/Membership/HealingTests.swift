@@ -67,6 +67,25 @@ struct HealingTests {
     #expect(world.hosts[0].membership?.memberCount == 3)
   }
 
+  @Test("who comes back last, where all addresses changed, is found by those who know a seed")
+  func lastMoved() {
+    let world = MembershipWorld(seed: 4)
+    world.form(3)
+    for index in 0..<3 {
+      world.kill(index)
+      // Its name leads to the new address before it is there.
+      world.start(index, at: Endpoint(host: Array("10.1.0.\(index + 1)".utf8), port: 1))
+      world.kill(index)
+    }
+    world.start(1, seeds: [0, 2])
+    world.start(2, seeds: [0, 1])
+    #expect(world.run(seconds: 30) { world.allAlive(1..<3) })
+    world.run(seconds: 120)
+    #expect(world.hosts[1].logs.count { $0.contains("nothing was heard of node") } == 1)
+    world.start(0)
+    #expect(world.run(seconds: 45) { world.allAlive(0..<3) })
+  }
+
   @Test("all started again at once find each other, without seeds")
   func allRestarted() {
     let world = MembershipWorld(seed: 5)
