@@ -78,7 +78,8 @@ bench: build ## measure the node beside its peers (ROWS="get put" for some rows;
 	swift build -c release --static-swift-stdlib --product dynabench
 	@Benchmarks/run.sh
 
-image docker: ## build the container image, with docker or podman (IMAGE=name)
+docker: image
+image: ## build the container image, with docker or podman (IMAGE=name)
 	@for engine in docker podman; do "$$engine" info >/dev/null 2>&1 && break || engine=; done; \
 	[ -n "$$engine" ] || { echo "make image: neither docker nor podman answers here" >&2; exit 1; }; \
 	[ "$$engine" = docker ] && format= || format="--format docker"; \

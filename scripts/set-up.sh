@@ -53,6 +53,8 @@ write_secrets() {
       echo "JWT_SECRET=$(random_hex 32)"
       echo "CLUSTER_SECRET=$(random_hex 32)"
       echo "ADMIN_PASSWORD=$(random_hex 12)"
+      echo "# Who owns encryption.key: as whom compose.yaml runs the containers."
+      echo "DYNA_UID=$(id -u)"
     } >"$file"
   )
   ln "$file" .env 2>/dev/null || true          # never over one that exists

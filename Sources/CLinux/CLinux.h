@@ -92,6 +92,10 @@ static inline int clinux_duplicate(int file) { return fcntl(file, F_DUPFD_CLOEXE
 // prctl(2) takes variable arguments.
 static inline int clinux_set_dumpable(int yes) { return prctl(PR_SET_DUMPABLE, yes, 0, 0, 0); }
 
+// A variable that Swift does not let several threads read.
+extern char **environ;
+static inline char **clinux_environment(void) { return environ; }
+
 // There only in a process that was built with AddressSanitizer.
 extern void __lsan_do_leak_check(void) __attribute__((weak));
 

@@ -114,7 +114,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
 
   // Membership.
 
-  /// Members that are down are not dialled.
+  /// Members that are down are not dialled, nor are seeds asked for their sake.
   case neverRedial
   /// Who is called down in a full exchange is down.
   case trustHearsay

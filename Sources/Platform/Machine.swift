@@ -50,6 +50,17 @@ public enum Machine {
     return unsafe String(cString: value)
   }
 
+  /// The names of all variables of the environment, unsorted.
+  public static var environmentNames: [String] {
+    var names: [String] = []
+    var entry = unsafe clinux_environment()
+    while let start = unsafe entry?.pointee {
+      names.append(unsafe String(cString: start).prefix { $0 != "=" }.description)
+      unsafe entry = entry?.successor()
+    }
+    return names
+  }
+
   /// Ends the process at once: nothing is flushed, no thread is waited for. Under AddressSanitizer
   /// leaks are looked for first, which nobody else would do on this way out.
   public static func exit(_ code: ExitCode) -> Never {

@@ -42,6 +42,8 @@ public struct Configuration: Sendable {
   public var allowsCoreDumps = false
   public var loopCount: Int?
   public var limits = Limits()
+  /// What looks like a setting and is none; the node warns of it.
+  public var unknownSettings: [String] = []
 
   /// A start that cannot be: one line for stderr that names the setting and what to do.
   public struct Mistake: Error {
@@ -61,6 +63,19 @@ public struct Configuration: Sendable {
     "DYNA_LIMIT_HEAD_SECONDS", "DYNA_LIMIT_BODY_SECONDS", "DYNA_LIMIT_IDLE_SECONDS",
     "DYNA_LIMIT_PULL_BYTES_SECOND",
   ]
+
+  /// The flags of all settings.
+  public static var flags: [String] { names.map(flag(for:)) }
+
+  /// What compose.yaml reads for itself.
+  private static let namesOfOthers = ["DYNA_UID"]
+
+  /// Names of the environment or of a `.env` file that look like settings and are none.
+  static func unknown(among given: [String]) -> [String] {
+    given.filter {
+      $0.hasPrefix("DYNA_") && !names.contains($0) && !namesOfOthers.contains($0)
+    }.sorted()
+  }
 
   public static func flag(for name: String) -> String {
     var rest = Substring(name)
@@ -124,11 +139,13 @@ public struct Configuration: Sendable {
   /// - Parameters:
   ///   - words: the command line after the verb: `<LISTEN_ADDRESS> [JOIN_ADDRESS] [--flag value …]`.
   ///   - environment: looks up one variable of the process.
+  ///   - variables: the names of all of them.
   ///   - file: the settings of a `.env` file, empty where there is none.
   ///   - secrets: looks up a secret that was taken out of flags and environment before.
   /// - Throws: `Mistake`, whose message is one line.
   public static func read(
-    _ words: [String], environment: @escaping (String) -> String?, file: [String: String],
+    _ words: [String], environment: @escaping (String) -> String?, variables: [String] = [],
+    file: [String: String],
     secrets: @escaping (String) -> [UInt8]? = { _ in nil }
   ) throws(Mistake) -> Configuration {
     let (positional, flags) = try arguments(words)
@@ -187,6 +204,7 @@ public struct Configuration: Sendable {
         origins.split(whereSeparator: { $0 == "," || $0 == " " }).map { Array($0.utf8) })
     }
     try configuration.limits.read(settings)
+    configuration.unknownSettings = unknown(among: Array(Set(variables + file.keys)))
     return configuration
   }
 

@@ -122,6 +122,9 @@ public enum Server {
   private static func warn(
     _ configuration: Configuration, _ storage: borrowing Storage, _ logger: Logger
   ) {
+    for name in configuration.unknownSettings {
+      logger.warn("a variable looks like a setting and is none", LogField("name", name))
+    }
     if configuration.tokenSecret.count < secretBytesMin {
       logger.warn(
         "JWT_SECRET is shorter than 16 bytes: who has one token can try out secrets until one fits, and then be any user, the admin too"

@@ -62,8 +62,19 @@ struct Storage: ~Copyable {
         keyEncryptionKey: keyEncryptionKey, access: access, lock: lock)
     } catch let error as StorageError {
       throw StorageError(message: "\(directory): \(error.message)", code: error.code)
+    } catch let error as KeyringError {
+      throw StorageError(message: "\(directory): \(error)", code: Self.code(for: error))
+    } catch let error as DirectoryLockError {
+      throw StorageError(message: "\(error)", code: .cannotStart)
     } catch {
       throw StorageError(message: "\(directory): \(error)", code: .cannotStart)
+    }
+  }
+
+  private static func code(for error: KeyringError) -> ExitCode {
+    switch error {
+    case .wrongKey, .missing, .damaged, .unknownKey: .damagedData
+    case .keyTooShort, .tooManyKeys, .disk: .cannotStart
     }
   }
 

@@ -9,7 +9,8 @@ enum Help {
 
         dynaswift <LISTEN_ADDRESS> [JOIN_ADDRESS]    start a node (also: dynaswift serve …)
         dynaswift health [ADDRESS]                   ask a node whether it answers; exit code 0 if so
-                                                       (https://… or DYNA_MODE=https: by TLS)
+                                                       (--ready: whether it holds what its cluster
+                                                       holds; https://… or DYNA_MODE=https: by TLS)
         dynaswift snapshot now                       write a snapshot of the data directory's node
         dynaswift snapshot list                      list the snapshots
         dynaswift snapshot verify <FILE>             read a snapshot to its end and count its records
@@ -24,9 +25,21 @@ enum Help {
 
       JWT_SECRET must be set. Settings come from flags (--data-dir, --durability, …), from the
       environment (DYNA_DATA_DIR, DYNA_DURABILITY, …) or from a .env file, in this order; the README
-      lists them.
+      says what they mean:
+
+      \(flags())
       """)
     Machine.exit(.success)
+  }
+
+  /// All flags, in lines of at most a terminal's width.
+  private static func flags() -> String {
+    var lines = [" "]
+    for flag in Configuration.flags {
+      if lines[lines.count - 1].utf8.count + 1 + flag.utf8.count > 98 { lines.append(" ") }
+      lines[lines.count - 1] += " \(flag)"
+    }
+    return lines.joined(separator: "\n")
   }
 }
 

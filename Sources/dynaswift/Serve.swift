@@ -8,7 +8,8 @@ enum Serve {
     let configuration: Configuration
     do throws(Configuration.Mistake) {
       configuration = try Configuration.read(
-        words, environment: Machine.environment, file: environmentFile(),
+        words, environment: Machine.environment, variables: Machine.environmentNames,
+        file: environmentFile(),
         secrets: { secrets[$0] })
     } catch {
       Console.fail(error.message)

@@ -93,11 +93,21 @@ struct ClusterJoinTests {
       #expect(response.error?.contains("127.0.0.1:\(seed.port)") == true)
     }
     #expect(joiner.log.contains("goes on asking"))
+    #expect(try health(of: joiner) == 0 && health(of: joiner, "--ready") == 1)
     try seed.start(samePort: true)
     #expect(eventually(within: 60) { joiner.activeCount == 2 && joiner.isReady })
+    #expect(try health(of: joiner, "--ready") == 0)
     #expect(try joiner.waitForValue("default", "k", "1"))
     try joiner.stop()
     try seed.stop()
+  }
+
+  /// The exit status of the check that a container runs.
+  private func health(of node: Node, _ flags: String...) throws -> Int32 {
+    let check = try Node.process(
+      ["health", "127.0.0.1:\(node.port)"] + flags, [:], in: node.directory)
+    defer { check.signal(SIGKILL) }
+    return try check.waitForExit(.in(seconds: 30))
   }
 
   @Test("a node that waits for its cluster stops when it is told to")

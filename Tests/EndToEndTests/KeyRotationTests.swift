@@ -217,7 +217,7 @@ struct KeyRotationTests {
     try node.stop()
 
     let refused = try node.startAndFail()
-    #expect(refused.exitStatus == 1 && refused.errorOutput.contains("another encryption key"))
+    #expect(refused.exitStatus == 65 && refused.errorOutput.contains("another encryption key"))
     let other = try Node(
       ["DYNA_DATA_DIR": node.data, "DYNA_ENCRYPTION_KEY_FILE": newKey], in: node.directory)
     #expect(try Client(other).send("GET", "/t/store").body == store)

@@ -11,7 +11,8 @@ struct ConfigurationTests {
     var environment = environment
     if let secret, environment["JWT_SECRET"] == nil { environment["JWT_SECRET"] = secret }
     let variables = environment
-    return try Configuration.read(words, environment: { variables[$0] }, file: file)
+    return try Configuration.read(
+      words, environment: { variables[$0] }, variables: Array(variables.keys), file: file)
   }
 
   private func mistake(
@@ -24,6 +25,15 @@ struct ConfigurationTests {
     } catch let error as Configuration.Mistake {
       return error.message
     } catch { return "(another error)" }
+  }
+
+  @Test("what looks like a setting and is none is named, wherever it stands")
+  func unknownSettings() throws {
+    let configuration = try read(
+      environment: ["DYNA_DURABLITY": "os", "DYNA_LOOPS": "1", "HOME": "/", "DYNA_UID": "1000"],
+      file: ["DYNA_DATADIR": "/data", "DYNA_DURABLITY": "os", "OTHER": "1"])
+    #expect(configuration.unknownSettings == ["DYNA_DATADIR", "DYNA_DURABLITY"])
+    #expect(try read().unknownSettings.isEmpty)
   }
 
   @Test("with only an address and a secret the documented defaults hold")

@@ -48,6 +48,9 @@ enum Seeds {
       seed: 734_003_079,
       reason: "a list of members that was saved in a crash counted as not saved"),
     Entry(
+      seed: 974_001_061,
+      reason: "a machine of a healed world took a minute to come back, twice"),
+    Entry(
       seed: 1_795_243_823_541,
       reason: "a node that joined with its clock behind wrote before a delete that was collected"),
   ]

@@ -72,7 +72,9 @@ extension Membership {
   }
 
   private var hasLostPeer: Bool {
-    if settings.mutant == .forgetSeeds { return !hasReachablePeer }
+    if settings.mutant == .forgetSeeds || settings.mutant == .neverRedial {
+      return !hasReachablePeer
+    }
     return peers.indices.contains {
       peers[$0].state == .unheard || peers[$0].state == .down
     }

@@ -98,10 +98,13 @@ struct ClusterSearch: ~Copyable {
     let hello = initiator.hello
     let answer = try exchange(hello.span, with: seed, at: address)
     guard answer.status == 200 else {
-      throw Failure(
-        reason: answer.status == 401
-          ? "refuses this node: \(PeerLinks.text(ofRefusal: answer.body))"
-          : "answered the greeting with status \(answer.status)")
+      let reason =
+        switch answer.status {
+        case 400: "does not understand this node (status 400): is one of the two in https mode?"
+        case 401: "refuses this node: \(PeerLinks.text(ofRefusal: answer.body))"
+        default: "answered the greeting with status \(answer.status)"
+        }
+      throw Failure(reason: reason)
     }
     do throws(SessionError) {
       let body = answer.body

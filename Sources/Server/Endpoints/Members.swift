@@ -177,7 +177,8 @@ extension DataLoop {
         slot, answer.style, 409,
         """
         the member at \(endpoint) \(state == .alive ? "is alive" : "was heard a moment ago"): stop it \
-        first and wait until it is Down, or add ?force=true, which stops it and loses what it alone has
+        first and wait until it is Down, or force it (?force=true, --force), which stops it and loses \
+        what it alone has
         """)
     case .ambiguous(let ids):
       fail(

@@ -134,7 +134,9 @@ extension World {
     let delay =
       Duration64.millisecond * 50
       + random.exponential(mean: (random.once(in: 4) ? 20 : 3) * Duration64.second)
-    events.add(.start(host: host.number), at: now + min(delay, 60 * Duration64.second))
+    // Once everything heals nobody takes long: the time for that is bounded.
+    let longest = (isHealing ? 2 : 60) * Duration64.second
+    events.add(.start(host: host.number), at: now + min(delay, longest))
   }
 
   func pause(_ host: Host, milliseconds: Int) {
