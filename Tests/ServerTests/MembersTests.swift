@@ -41,6 +41,25 @@ struct MembersTests {
     #expect(DataLoop.memberName(utf8(text).span) == nil)
   }
 
+  @Test("of two members with one address the one that answers is shown, whatever their order")
+  func oneAddress() {
+    func member(_ id: UInt64, _ address: String, _ isActive: Bool, _ heard: UInt64)
+      -> ClusterView.Member
+    {
+      var member = ClusterView.Member()
+      (member.id, member.address) = (id, utf8(address))
+      (member.isActive, member.lastHeard) = (isActive, heard)
+      return member
+    }
+    let old = member(1, "a:6660", false, 0)
+    let new = member(2, "a:6660", true, 5)
+    let other = member(3, "b:6660", false, 9)
+    #expect(ClusterView.distinct([old, new, other]).map(\.id) == [2, 3])
+    #expect(ClusterView.distinct([new, other, old]).map(\.id) == [2, 3])
+    let gone = member(4, "a:6660", false, 7)
+    #expect(ClusterView.distinct([old, gone]).map(\.id) == [4])
+  }
+
   @Test("a node without a cluster lists itself, and has nobody to remove")
   func alone() throws {
     let node = try world()

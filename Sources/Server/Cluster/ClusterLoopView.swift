@@ -30,6 +30,7 @@ extension ClusterLoop {
       shown.figures = figures(of: member)
       view.members.append(shown)
     }
+    view.shown = ClusterView.distinct(view.members)
     view.removed = status.removed.map { ($0.id.rawValue, Array($0.endpoint.text.utf8)) }
     view.counters = counters(of: status)
     if let blocker = status.collectionBlocker {

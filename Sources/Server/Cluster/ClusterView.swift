@@ -26,6 +26,9 @@ struct ClusterView: Sendable {
   }
 
   var members: [Member] = []
+  /// One of them for each address, for what is keyed by it: a node that lost its data comes back at its
+  /// address under another number, and until the old one is removed both are members.
+  var shown: [Member] = []
   /// Those that an operator took out.
   var removed: [(id: UInt64, address: [UInt8])] = []
   var isReady = false
@@ -45,8 +48,30 @@ struct ClusterView: Sendable {
         id: UInt64(description.nodeID, radix: 16) ?? 0, boot: description.boot,
         address: description.address, isOwn: true)
     ]
+    shown = members
     isReady = true
   }
+}
+
+extension ClusterView {
+  /// Of members with one address the one that answers, or was heard last.
+  static func distinct(_ members: [Member]) -> [Member] {
+    var shown: [Member] = []
+    var places: [[UInt8]: Int] = [:]
+    for member in members {
+      if let place = places[member.address] {
+        if member.rank > shown[place].rank { shown[place] = member }
+      } else {
+        places[member.address] = shown.count
+        shown.append(member)
+      }
+    }
+    return shown
+  }
+}
+
+extension ClusterView.Member {
+  fileprivate var rank: (Int, Int, UInt64) { (isOwn ? 1 : 0, isActive ? 1 : 0, lastHeard) }
 }
 
 extension DataLoop {
@@ -68,7 +93,7 @@ extension DataLoop {
     }
     body.append(",\"peers\":{")
     var isFirst = true
-    for member in view.members where !member.isOwn {
+    for member in view.shown where !member.isOwn {
       if !isFirst { body.append(",") }
       isFirst = false
       JSONWriter.appendString(member.address.span, to: &body)

@@ -48,7 +48,7 @@ extension DataLoop {
     body.append("{\"nodes\":{")
     var active: UInt64 = 0
     let view = node.cluster?.view ?? ClusterView(alone: node.description)
-    for (index, member) in view.members.enumerated() {
+    for (index, member) in view.shown.enumerated() {
       if index > 0 { body.append(",") }
       JSONWriter.appendString(member.address.span, to: &body)
       body.append(":{\"status\":\"")
