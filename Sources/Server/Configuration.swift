@@ -177,6 +177,10 @@ public struct Configuration: Sendable {
         throw Mistake(
           "JOIN_ADDRESS needs CLUSTER_SECRET: a node proves with it that it belongs to the cluster")
       }
+      // In a list of all nodes the own address does no harm.
+      if configuration.joinAddresses.allSatisfy({ $0.host == host && $0.port == port }) {
+        throw Mistake("JOIN_ADDRESS \(positional[1]) is this node's own address: name another node")
+      }
     }
     try configuration.readTransport(settings)
     try configuration.checkCluster(settings)

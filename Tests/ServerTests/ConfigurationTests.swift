@@ -27,6 +27,16 @@ struct ConfigurationTests {
     } catch { return "(another error)" }
   }
 
+  @Test("a node cannot join itself alone; in a list of all nodes its own address does no harm")
+  func joiningItself() throws {
+    let secret = ["CLUSTER_SECRET": "another secret of some length"]
+    let text = mistake(["127.0.0.1:6660", "http://127.0.0.1:6660"], environment: secret)
+    #expect(text.contains("own address"))
+    let listed = try read(
+      ["127.0.0.1:6660", "127.0.0.1:6660,127.0.0.1:6661"], environment: secret)
+    #expect(listed.joinAddresses.count == 2)
+  }
+
   @Test("what looks like a setting and is none is named, wherever it stands")
   func unknownSettings() throws {
     let configuration = try read(

@@ -8,8 +8,9 @@ enum FakeClock {
     "/usr/lib64/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1",
   ].first { FileManager.default.fileExists(atPath: $0) }
 
-  static let isInstalled = library != nil
-  static let whyNot = "libfaketime is not installed (Debian: faketime)"
+  /// A sanitizer reads clocks before the library is ready for it: such a process stands still.
+  static let works = library != nil && !Node.isSanitized
+  static let whyNot = "libfaketime is not installed (Debian: faketime), or a sanitizer is at work"
 
   /// The variables of a process whose clock is off, as `faketime` writes it: `-10m`, `+2h`.
   static func environment(_ offset: String) -> [String: String] {
