@@ -48,6 +48,12 @@ enum Seeds {
       seed: 734_003_079,
       reason: "a list of members that was saved in a crash counted as not saved"),
     Entry(
+      seed: 737_001_730,
+      reason: "a newcomer was let in by a member that the others had removed"),
+    Entry(
+      seed: 973_000_143,
+      reason: "machines that all moved had only the name of one that an operator took away"),
+    Entry(
       seed: 974_001_061,
       reason: "a machine of a healed world took a minute to come back, twice"),
     Entry(
