@@ -242,10 +242,6 @@ extension Replication {
     guard !peers[index].isReachable || peers[index].exchange.isFailing,
       let own = ownAdvert.durable
     else { return peers[index].lag }
-    var lag: UInt64 = 0
-    for shard in 0..<Shard.count where advert.digests[shard] != own.digests[shard] {
-      lag &+= advert.clocks[shard].missingCount(of: own.clocks[shard])
-    }
-    return lag
+    return advert.missingCount(of: own)
   }
 }

@@ -163,9 +163,14 @@ extension Membership {
     return nil
   }
 
+  /// Whether a request or an answer is of membership's family.
+  public static func isMessage(_ bytes: [UInt8]) -> Bool {
+    bytes.first == MembershipMessage.family
+  }
+
   /// Whether an answer is such a refusal.
   public static func isRefusal(_ bytes: [UInt8]) -> Bool {
-    bytes.count >= MembershipMessage.headBytes && bytes[0] == MembershipMessage.family
+    bytes.count >= MembershipMessage.headBytes && isMessage(bytes)
       && bytes[2] == MembershipMessage.Kind.refused.rawValue
   }
 

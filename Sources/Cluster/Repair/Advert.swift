@@ -23,6 +23,15 @@ struct Advert: Sendable {
     for digest in digests { bytes.appendUInt64(digest) }
     root = StableHash.bytes(bytes.span, seed: 0)
   }
+
+  /// How many writes of another one it has not.
+  func missingCount(of other: Advert) -> UInt64 {
+    var count: UInt64 = 0
+    for shard in 0..<Shard.count where digests[shard] != other.digests[shard] {
+      count &+= clocks[shard].missingCount(of: other.clocks[shard])
+    }
+    return count
+  }
 }
 
 /// The own advert: taken, and told of once it is durable.

@@ -28,9 +28,11 @@ struct CatchUp: Sendable {
     lookAt = now
   }
 
-  /// A peer has said what it has seen. The first time counts: what it takes later comes by push.
+  /// Whether the first that a peer said was taken. What it takes later comes by push.
+  func hasCompared(with peer: NodeID) -> Bool { compared.contains(peer) }
+
+  /// A peer has said, for the first time, what it has seen.
   mutating func compare(with peer: NodeID, _ advert: Advert, missing shards: ShardSet) {
-    if compared.contains(peer) { return }
     compared.append(peer)
     if !shards.isEmpty {
       debts.append(Debt(peer: peer, clocks: advert.clocks, shards: shards))
@@ -56,7 +58,7 @@ struct CatchUp: Sendable {
     debts.removeAll { $0.shards.isEmpty || !reachable.contains($0.peer) }
     guard debts.isEmpty else { return false }
     return now >= until
-      || (!reachable.isEmpty && reachable.allSatisfy { compared.contains($0) })
+      || (!reachable.isEmpty && reachable.allSatisfy { hasCompared(with: $0) })
   }
 }
 
@@ -71,7 +73,9 @@ extension Replication {
   mutating func compareAfterAbsence<R: Replica & ~Copyable>(
     _ advert: Advert, of index: Int, now: Instant, replica: borrowing R, effects: inout [Effect]
   ) {
-    guard isReady, catchUp != nil || peers[index].isFresh else { return }
+    let peer = peers[index].id
+    let isAwaited = catchUp.map { !$0.hasCompared(with: peer) } ?? peers[index].isFresh
+    guard isReady, isAwaited else { return }
     var missing = ShardSet()
     var count: UInt64 = 0
     for shard in 0..<Shard.count {
@@ -85,7 +89,7 @@ extension Replication {
       catchUp = CatchUp(until: now, now: now)
       effects.append(.statusChanged)
     }
-    catchUp?.compare(with: peers[index].id, advert, missing: missing)
+    catchUp?.compare(with: peer, advert, missing: missing)
   }
 
   mutating func finishCatchUp<R: Replica & ~Copyable>(

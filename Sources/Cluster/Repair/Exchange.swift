@@ -161,11 +161,9 @@ extension Replication {
         peers[index].wanted.insert(shard)
       }
     }
-    var lag: UInt64 = 0
     let isFresh = peers[index].isFresh
     let before = peers[index].advert
     for shard in 0..<Shard.count where advert.digests[shard] != own.digests[shard] {
-      lag &+= advert.clocks[shard].missingCount(of: own.clocks[shard])
       // What it had seen a second ago a push should have brought by now.
       guard let known = isFresh ? advert : before, settings.mutant != .dropWithoutPull else {
         continue
@@ -174,7 +172,7 @@ extension Replication {
         peers[index].wanted.insert(shard)
       }
     }
-    peers[index].lag = lag
+    peers[index].lag = advert.missingCount(of: own)
     peers[index].advert = advert
     peers[index].isFresh = false
     let wait = settings.advertMilliseconds - settings.advertMilliseconds / 8

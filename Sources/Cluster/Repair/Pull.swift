@@ -187,7 +187,7 @@ extension Replication {
       guard let applied = replica.apply(entries, count: Int(count), evenSeen: isForced) else {
         return false
       }
-      note(applied.ahead, effects: &effects)
+      noteAhead(applied.ahead, effects: &effects)
       counters.pulledEntries += count
     }
     if let next, settings.mutant != .mergeBeforeEnd {

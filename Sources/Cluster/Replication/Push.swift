@@ -150,7 +150,7 @@ extension Replication {
         entries, count: Int(count), evenSeen: settings.mutant == .applySeen)
     else { return respond(id, .push, .notNow, effects: &effects) }
     counters.receivedEntries += count
-    note(applied.ahead, effects: &effects)
+    noteAhead(applied.ahead, effects: &effects)
     var answer = Message.answer(.push, capacity: 10 + 5 * applied.superseded.count)
     answer.appendVarint(UInt64(applied.superseded.count))
     for number in applied.superseded { answer.appendVarint(UInt64(number)) }
@@ -163,24 +163,6 @@ extension Replication {
         WaitingAnswer(request: id, position: applied.position, bytes: answer.copied()))
     }
   }
-
-  /// Counts writes that a broken clock made, and names its node once.
-  mutating func note(_ ahead: AheadEntries, effects: inout [Effect]) {
-    guard ahead.count > 0 else { return }
-    counters.aheadEntries += ahead.count
-    guard !nodesAhead.contains(ahead.node), nodesAhead.count < Self.nodesAheadMax else { return }
-    nodesAhead.append(ahead.node)
-    effects.append(
-      .log(
-        .warn,
-        """
-        node \(ahead.node) writes with a clock that is more than a minute ahead: its writes are \
-        kept and win over concurrent ones, and this node's clock does not follow
-        """
-      ))
-  }
-
-  private static let nodesAheadMax = 64
 
   /// Answers what has become durable. Positions nearly ascend, so the oldest goes first.
   mutating func answerWaiting(through position: UInt64, effects: inout [Effect]) {

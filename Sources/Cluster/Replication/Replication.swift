@@ -264,6 +264,24 @@ struct Replication: Sendable {
     return id
   }
 
+  /// Counts writes that a broken clock made, and names its node once.
+  mutating func noteAhead(_ ahead: AheadEntries, effects: inout [Effect]) {
+    guard ahead.count > 0 else { return }
+    counters.aheadEntries += ahead.count
+    guard !nodesAhead.contains(ahead.node), nodesAhead.count < Self.nodesAheadMax else { return }
+    nodesAhead.append(ahead.node)
+    effects.append(
+      .log(
+        .warn,
+        """
+        node \(ahead.node) writes with a clock that is more than a minute ahead: its writes are \
+        kept and win over concurrent ones, and this node's clock does not follow
+        """
+      ))
+  }
+
+  private static let nodesAheadMax = 64
+
   func respond(
     _ id: RequestID, _ kind: Message.Kind, _ status: Message.Status, effects: inout [Effect]
   ) {

@@ -4,8 +4,6 @@ import Cluster
 
 /// Whom a node held to be up before it took a message of membership over a session.
 struct Hearsay {
-  private static let family: UInt8 = 1
-
   private(set) var held: [NodeID] = []
 
   init(before event: Event, _ process: Process) {
@@ -14,7 +12,7 @@ struct Hearsay {
     case .request(_, _, let content), .response(_, _, let content): bytes = content
     case .tick, .packet, .failed, .committed, .leave: return
     }
-    if bytes.first == Self.family { held = process.node.reachableMembers }
+    if Membership.isMessage(bytes) { held = process.node.reachableMembers }
   }
 }
 

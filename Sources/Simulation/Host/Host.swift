@@ -10,7 +10,8 @@ final class Host {
   var disk: SimulatedDisk
   var checkpoint = SimulatedCheckpoint()
   var clock: HostClock
-  /// Members that a process without saved ones asks to let it in; none for the first node.
+  /// Whom its process asks to find the cluster, and those of its members that do not answer; nobody, for the
+  /// first node.
   var seeds: [Endpoint]
   let salts: SimulatedSalts
   /// Drawn once, for the first `node.json`.

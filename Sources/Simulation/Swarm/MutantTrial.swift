@@ -146,7 +146,7 @@ public struct MutantTrial: Sendable {
       $0.deletesPerMille = 500
       $0.thinkMilliseconds = 100
     },
-    MutantTrial(.collectIgnoringMembers, breaks: .collectionIsSafe, within: 60) {
+    MutantTrial(.collectIgnoringMembers, breaks: .collectionIsSafe) {
       // Nobody hears by gossip that somebody has joined, and the one that did sleeps at times.
       $0.faults = FaultSet(.join, .loss, .pause)
       $0.pauseSecondsMax = 8

@@ -101,18 +101,26 @@ struct ProbingTests {
     #expect(counts.allSatisfy { $0 > 900 && $0 < 1_100 })
   }
 
-  @Test("the answers to probes tell round trip and clock offset")
-  func clockOffset() throws {
+  /// Two nodes, two milliseconds apart.
+  private func pair() -> MembershipWorld {
     let world = MembershipWorld(seed: 8)
     world.delayMilliseconds = 2...2
     world.start(0)
     world.start(1, seeds: [0])
-    world.step(0) { membership, now, _, _, _ in
-      membership.setWallClock(milliseconds: 1_700_000_000_000, at: now)
+    return world
+  }
+
+  private func setClock(_ milliseconds: UInt64, of index: Int, in world: MembershipWorld) {
+    world.step(index) { membership, now, _, _, _ in
+      membership.setWallClock(milliseconds: milliseconds, at: now)
     }
-    world.step(1) { membership, now, _, _, _ in
-      membership.setWallClock(milliseconds: 1_700_000_000_700, at: now)
-    }
+  }
+
+  @Test("the answers to probes tell round trip and clock offset")
+  func clockOffset() throws {
+    let world = pair()
+    setClock(1_700_000_000_000, of: 0, in: world)
+    setClock(1_700_000_000_700, of: 1, in: world)
     world.run(seconds: 20)
     let status = try #require(
       world.hosts[0].membership?.statuses.first { $0.id == world.hosts[1].id })
@@ -123,14 +131,9 @@ struct ProbingTests {
 
   @Test("clocks that are apart are warned of once, and so is that they agree again")
   func clocksApart() throws {
-    let world = MembershipWorld(seed: 8)
-    world.delayMilliseconds = 2...2
-    world.start(0)
-    world.start(1, seeds: [0])
+    let world = pair()
     func set(_ milliseconds: UInt64, _ index: Int) {
-      world.step(index) { membership, now, _, _, _ in
-        membership.setWallClock(milliseconds: milliseconds, at: now)
-      }
+      setClock(milliseconds, of: index, in: world)
     }
     func lines(_ index: Int) -> [String] {
       world.hosts[index].logs.filter { $0.contains("clock of node") }
