@@ -121,9 +121,11 @@ struct CrashPointTests {
       try node.start()
       let client = Client(node, as: "alice")
       let stream = try EventStream(node, "/t/subscribe/k")
-      // Room for the log is made with syncs of its own: the quickest of some writes counts.
-      let times = try (0..<8).map { index in
-        try seconds { try client.store("t", "k", "\(index)") }
+      // Room for the log is made with syncs of its own, which writes may meet for a while: where they need
+      // not wait, the first that does not is enough.
+      var times: [Double] = []
+      while times.count < (waits ? 8 : 100), waits || !times.contains(where: { $0 < 0.65 }) {
+        times.append(try seconds { try client.store("t", "k", "\(times.count)") })
       }
       let quickest = times.min()!
       #expect(waits ? quickest > 0.65 : quickest < 0.65, "\(durability): \(times)")
